@@ -1,0 +1,14 @@
+//! The words of outpace: items, workers, phases and distribution modes.
+//!
+//! Everything else depends on this crate and it depends on nothing of ours. It holds data only: no decision, no
+//! I/O, no clock.
+
+#![warn(missing_docs)]
+
+mod dist;
+mod ids;
+mod phase;
+
+pub use dist::DistMode;
+pub use ids::{ItemIndex, WorkerIndex};
+pub use phase::Phase;

@@ -1,0 +1,37 @@
+//! The operating system as outpace needs it: starting and reaping processes, signals, the shared board,
+//! limits and readings.
+//!
+//! The only crate with unsafe code. It decides nothing: every function does one thing to the machine or reads
+//! one thing from it, and none keeps state between calls. Linux only. Whatever is read from `/proc` or `/sys`
+//! is a help, never a condition: without them readings are absent and everything else works.
+
+#![warn(missing_docs)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("outpace-os supports Linux only: it needs memfd, subreapers and the parent death signal");
+
+mod board;
+mod cgroup;
+mod cpu;
+mod exec;
+mod fence;
+mod inherited;
+mod limits;
+mod proc;
+mod process_tree;
+mod reap;
+mod signal;
+mod socket;
+mod spawn;
+
+pub use board::{Board, LANE_BYTES, NO_LIMIT, monotonic_seconds};
+pub use cpu::{UsableCpus, usable_cpus};
+pub use fence::{fence, fence_registered};
+pub use inherited::{inherited_socket, lead_own_group};
+pub use limits::raise_open_files;
+pub use proc::{ProcessFacts, facts, oom_kills};
+pub use process_tree::{children, descendants};
+pub use reap::{Exit, become_subreaper, from_wait_status, has_children, reap};
+pub use signal::{Pid, Signal, is_alive, kill, kill_group, name_of};
+pub use socket::{send_with_fd, socket_pair};
+pub use spawn::{SpawnSpec, spawn};

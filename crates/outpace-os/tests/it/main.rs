@@ -1,0 +1,17 @@
+//! Real processes, real signals, real memory.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and may say what they saw"
+)]
+
+mod board;
+mod fence;
+mod inherited;
+mod limits;
+mod processes;
+mod readings;
+mod reap;
+mod signals;
+mod spawn;

@@ -1,0 +1,324 @@
+//! Messages between the coordinator and a template or worker.
+
+use outpace_model::{ItemIndex, WorkerIndex};
+use serde::{Deserialize, Serialize};
+
+use crate::fields::{Reader, from_json, to_json};
+use crate::{Frame, Hello, ProtocolError};
+
+mod kind {
+    pub(super) const HELLO: u8 = 64;
+    pub(super) const COLLECTED: u8 = 65;
+    pub(super) const READY: u8 = 66;
+    pub(super) const RESULT: u8 = 67;
+    pub(super) const ASK: u8 = 68;
+    pub(super) const EVENT: u8 = 69;
+    pub(super) const BYE: u8 = 70;
+    pub(super) const EXITED: u8 = 71;
+    pub(super) const FORKED: u8 = 72;
+    pub(super) const STATUS: u8 = 73;
+
+    pub(super) const INIT: u8 = 96;
+    pub(super) const FORK: u8 = 97;
+    pub(super) const GRANT: u8 = 98;
+    pub(super) const NOTHING: u8 = 99;
+    pub(super) const SHUTDOWN: u8 = 100;
+    pub(super) const RUN: u8 = 101;
+    pub(super) const REFERENCE: u8 = 102;
+    pub(super) const EXIT: u8 = 103;
+}
+
+/// What a template or spawned worker collected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collection {
+    /// Reasons why this process must not be forked; empty = it may.
+    pub unsafe_to_fork: Vec<String>,
+    /// Node ids in order.
+    pub node_ids: Vec<String>,
+    /// `xdist_group` names, one per item, or empty when no mode needs them.
+    pub groups: Vec<Option<String>>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct CollectionHead {
+    unsafe_to_fork: Vec<String>,
+    groups: Vec<Option<String>>,
+}
+
+impl Collection {
+    /// Reads the payload of a `Collected` frame: u32 length of a JSON head, the head, u32 count, that many u32
+    /// lengths, the node ids as UTF-8 (anything else is shown with replacement characters).
+    pub fn decode(frame: &Frame) -> Result<Self, ProtocolError> {
+        let mut reader = Reader::new(frame);
+        let head_length = reader.u32()? as usize;
+        let head: CollectionHead = from_json(frame.kind, reader.bytes(head_length)?)?;
+        let count = reader.u32()? as usize;
+        let lengths = reader.bytes(count.saturating_mul(4))?;
+        let mut node_ids = Vec::with_capacity(count);
+        for length in lengths.chunks_exact(4) {
+            let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
+            node_ids.push(String::from_utf8_lossy(reader.bytes(length as usize)?).into_owned());
+        }
+        if !head.groups.is_empty() && head.groups.len() != count {
+            return Err(ProtocolError::Short { kind: frame.kind });
+        }
+        Ok(Self { unsafe_to_fork: head.unsafe_to_fork, node_ids, groups: head.groups })
+    }
+
+    /// Appends the payload that [`Collection::decode`] reads.
+    pub fn encode_payload(&self) -> Vec<u8> {
+        let head = to_json(&CollectionHead {
+            unsafe_to_fork: self.unsafe_to_fork.clone(),
+            groups: self.groups.clone(),
+        });
+        let length = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
+        let mut out = Vec::new();
+        out.extend_from_slice(&length(head.len()));
+        out.extend_from_slice(&head);
+        out.extend_from_slice(&length(self.node_ids.len()));
+        for id in &self.node_ids {
+            out.extend_from_slice(&length(id.len()));
+        }
+        for id in &self.node_ids {
+            out.extend_from_slice(id.as_bytes());
+        }
+        out
+    }
+}
+
+/// The template reaped one of its forks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exited {
+    /// Its process id.
+    pub pid: i32,
+    /// The status as `waitpid` gave it.
+    pub status: i32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Forked {
+    worker: WorkerIndex,
+    pid: i32,
+    error: Option<String>,
+}
+
+/// From a template or worker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromWorker {
+    /// First message of a fresh process.
+    Hello(Hello),
+    /// What was collected; the raw payload goes on to the controller.
+    Collected {
+        /// Decoded.
+        collection: Collection,
+        /// As received.
+        payload: Vec<u8>,
+    },
+    /// The worker can take tests.
+    Ready {
+        /// Its process.
+        pid: i32,
+        /// `workerinfo`, opaque.
+        info: Vec<u8>,
+    },
+    /// What happened to a test.
+    Result {
+        /// Which test.
+        item: ItemIndex,
+        /// Whether this completes the test.
+        finished: bool,
+        /// How many of the reports inside count as failures.
+        failures: u32,
+        /// Seconds for the whole test, when finished.
+        duration: f64,
+        /// Reports, opaque.
+        blob: Vec<u8>,
+    },
+    /// The worker wants its next tests. Grants from `position` on were not started and are dropped.
+    Ask {
+        /// Grants claimed so far.
+        position: u32,
+        /// A test is being torn down and must know what comes next: never left waiting.
+        running: bool,
+    },
+    /// Anything else for the controller, opaque.
+    Event(Vec<u8>),
+    /// The session is finished; `workeroutput`, opaque.
+    Bye(Vec<u8>),
+    /// What the process is busy with, for a message should it die or hang ("collecting tests/test_x.py").
+    Status(String),
+    /// The template reaped a fork.
+    Exited(Exited),
+    /// The template forked a worker, or could not.
+    Forked {
+        /// Which worker.
+        worker: WorkerIndex,
+        /// Its process id, or why there is none.
+        outcome: Result<i32, String>,
+    },
+}
+
+impl FromWorker {
+    /// Reads a frame that came from a template or worker.
+    pub fn decode(frame: Frame) -> Result<Self, ProtocolError> {
+        let mut reader = Reader::new(&frame);
+        Ok(match frame.kind {
+            kind::HELLO => Self::Hello(from_json(frame.kind, &frame.payload)?),
+            kind::COLLECTED => {
+                Self::Collected { collection: Collection::decode(&frame)?, payload: frame.payload }
+            }
+            kind::READY => Self::Ready { pid: reader.u32()?.cast_signed(), info: reader.rest().to_vec() },
+            kind::RESULT => Self::Result {
+                item: ItemIndex(reader.u32()?),
+                finished: reader.u32()? != 0,
+                failures: reader.u32()?,
+                duration: reader.f64()?,
+                blob: reader.rest().to_vec(),
+            },
+            kind::ASK => Self::Ask { position: reader.u32()?, running: reader.u32()? != 0 },
+            kind::EVENT => Self::Event(frame.payload),
+            kind::BYE => Self::Bye(frame.payload),
+            kind::STATUS => Self::Status(String::from_utf8_lossy(&frame.payload).into_owned()),
+            kind::EXITED => Self::Exited(from_json(frame.kind, &frame.payload)?),
+            kind::FORKED => {
+                let Forked { worker, pid, error } = from_json(frame.kind, &frame.payload)?;
+                Self::Forked { worker, outcome: error.map_or(Ok(pid), Err) }
+            }
+            other => return Err(ProtocolError::Kind(other)),
+        })
+    }
+
+    /// Appends the message as a frame (for tests and fake workers; real ones are Python).
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Hello(hello) => Frame::write(kind::HELLO, &to_json(hello), out),
+            Self::Collected { payload, .. } => Frame::write(kind::COLLECTED, payload, out),
+            Self::Ready { pid, info } => {
+                Frame::write_parts(kind::READY, &[&pid.to_le_bytes(), info], out);
+            }
+            Self::Result { item, finished, failures, duration, blob } => Frame::write_parts(
+                kind::RESULT,
+                &[
+                    &item.0.to_le_bytes(),
+                    &u32::from(*finished).to_le_bytes(),
+                    &failures.to_le_bytes(),
+                    &duration.to_le_bytes(),
+                    blob,
+                ],
+                out,
+            ),
+            Self::Ask { position, running } => Frame::write_parts(
+                kind::ASK,
+                &[&position.to_le_bytes(), &u32::from(*running).to_le_bytes()],
+                out,
+            ),
+            Self::Event(blob) => Frame::write(kind::EVENT, blob, out),
+            Self::Bye(blob) => Frame::write(kind::BYE, blob, out),
+            Self::Status(text) => Frame::write(kind::STATUS, text.as_bytes(), out),
+            Self::Exited(exited) => Frame::write(kind::EXITED, &to_json(exited), out),
+            Self::Forked { worker, outcome } => {
+                let message = Forked {
+                    worker: *worker,
+                    pid: *outcome.as_ref().unwrap_or(&0),
+                    error: outcome.as_ref().err().cloned(),
+                };
+                Frame::write(kind::FORKED, &to_json(&message), out);
+            }
+        }
+    }
+}
+
+/// To a template or worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToWorker {
+    /// Configure and collect with this input (opaque), as this lane of the board.
+    Init {
+        /// Its lane of the board.
+        lane: u32,
+        /// Opaque.
+        input: Vec<u8>,
+    },
+    /// Template only: fork this worker. Its socket travels beside this frame as a descriptor.
+    Fork {
+        /// Which worker.
+        worker: WorkerIndex,
+        /// Its lane of the board.
+        lane: u32,
+        /// Opaque.
+        input: Vec<u8>,
+    },
+    /// Run these, in this order; the first has this position.
+    Grant {
+        /// Position of the first item: grants are numbered from 0 over the life of a worker.
+        position: u32,
+        /// Which tests.
+        items: Vec<ItemIndex>,
+    },
+    /// No next test is known: tear everything down, then ask again.
+    Nothing,
+    /// Finish the session.
+    Shutdown,
+    /// Go on as a worker of your own (the template that is not forked, a spawned worker).
+    Run,
+    /// Spawned worker: put your items into this order (payload of another's `Collected`), then go on.
+    Reference(Vec<u8>),
+    /// Template: there is nothing more to fork.
+    Exit,
+}
+
+impl ToWorker {
+    /// Appends the message as a frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Init { lane, input } => {
+                Frame::write_parts(kind::INIT, &[&lane.to_le_bytes(), input], out);
+            }
+            Self::Fork { worker, lane, input } => Frame::write_parts(
+                kind::FORK,
+                &[&worker.0.to_le_bytes(), &lane.to_le_bytes(), input],
+                out,
+            ),
+            Self::Grant { position, items } => {
+                let mut payload = Vec::with_capacity(4 + items.len() * 4);
+                payload.extend_from_slice(&position.to_le_bytes());
+                for item in items {
+                    payload.extend_from_slice(&item.0.to_le_bytes());
+                }
+                Frame::write(kind::GRANT, &payload, out);
+            }
+            Self::Nothing => Frame::write(kind::NOTHING, &[], out),
+            Self::Shutdown => Frame::write(kind::SHUTDOWN, &[], out),
+            Self::Run => Frame::write(kind::RUN, &[], out),
+            Self::Reference(payload) => Frame::write(kind::REFERENCE, payload, out),
+            Self::Exit => Frame::write(kind::EXIT, &[], out),
+        }
+    }
+
+    /// Reads a frame that the coordinator sent (for tests and fake workers).
+    pub fn decode(frame: Frame) -> Result<Self, ProtocolError> {
+        let mut reader = Reader::new(&frame);
+        Ok(match frame.kind {
+            kind::INIT => Self::Init { lane: reader.u32()?, input: reader.rest().to_vec() },
+            kind::FORK => Self::Fork {
+                worker: WorkerIndex(reader.u32()?),
+                lane: reader.u32()?,
+                input: reader.rest().to_vec(),
+            },
+            kind::GRANT => {
+                let position = reader.u32()?;
+                let items = reader
+                    .rest()
+                    .chunks_exact(4)
+                    .map(|raw| ItemIndex(u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]])))
+                    .collect();
+                Self::Grant { position, items }
+            }
+            kind::NOTHING => Self::Nothing,
+            kind::SHUTDOWN => Self::Shutdown,
+            kind::RUN => Self::Run,
+            kind::REFERENCE => Self::Reference(frame.payload),
+            kind::EXIT => Self::Exit,
+            other => return Err(ProtocolError::Kind(other)),
+        })
+    }
+}

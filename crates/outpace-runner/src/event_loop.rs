@@ -1,0 +1,303 @@
+//! The loop itself.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use outpace_model::Phase;
+use outpace_os::{Board, become_subreaper, fence, raise_open_files, reap, socket_pair, usable_cpus};
+use outpace_protocol::{FromController, FromWorker, Hello, ToController, ToWorker};
+use outpace_supervise::{Action, Event, LANES, Peer, Run};
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::link::Link;
+use crate::processes;
+use crate::reader::Input;
+
+/// Why the coordinator could not do its work at all.
+#[derive(Debug, Error)]
+pub enum RunnerError {
+    /// The kernel refused something the run cannot do without.
+    #[error("{what}: {source}")]
+    Os {
+        /// What was wanted.
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+fn os(what: &'static str) -> impl FnOnce(io::Error) -> RunnerError {
+    move |source| RunnerError::Os { what, source }
+}
+
+/// Runs the coordinator on a connected socket until the run is over or the controller is gone.
+///
+/// `version` is this binary's; a controller of another version is refused with a message.
+pub fn serve(controller: OwnedFd, version: &str) -> Result<(), RunnerError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(os("the event loop could not be made"))?;
+    runtime.block_on(async {
+        let mut engine = Engine::new(controller, version)?;
+        engine.run().await
+    })
+}
+
+struct Engine {
+    run: Run,
+    started: Instant,
+    board: Board,
+    controller: Link,
+    links: BTreeMap<Peer, Link>,
+    lanes: BTreeMap<Peer, u32>,
+    pids: BTreeMap<Peer, i32>,
+    inputs: UnboundedReceiver<Input>,
+    to_inputs: UnboundedSender<Input>,
+    version: String,
+    open_files: u64,
+    /// The template was told that nothing more is to be forked; it runs its own exit handlers now.
+    template_ends: bool,
+    quit: bool,
+}
+
+impl Engine {
+    fn new(controller: OwnedFd, version: &str) -> Result<Self, RunnerError> {
+        become_subreaper().map_err(os("orphans of tests cannot be adopted"))?;
+        let (to_inputs, inputs) = mpsc::unbounded_channel();
+        let (open_files, _) = raise_open_files();
+        Ok(Self {
+            run: Run::new(),
+            started: Instant::now(),
+            board: Board::new(LANES).map_err(os("no shared memory for the board"))?,
+            controller: Link::open(None, controller, &to_inputs).map_err(os("the controller's socket"))?,
+            links: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            pids: BTreeMap::new(),
+            inputs,
+            to_inputs,
+            version: version.to_owned(),
+            open_files,
+            template_ends: false,
+            quit: false,
+        })
+    }
+
+    async fn run(&mut self) -> Result<(), RunnerError> {
+        let mut children = signal(SignalKind::child()).map_err(os("SIGCHLD"))?;
+        // Ctrl-C is the controller's to answer; it tells us what to do.
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(os("SIGINT"))?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(os("SIGTERM"))?;
+        while !self.quit {
+            let timer = self.run.deadline().map(|at| self.started + at);
+            let wait = async {
+                match timer {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                input = self.inputs.recv() => self.take_inputs(input),
+                _ = children.recv() => self.reap_children(),
+                () = wait => self.handle(Event::Tick),
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => self.on_terminate(),
+            }
+            self.flush();
+        }
+        self.leave();
+        Ok(())
+    }
+
+    fn take_inputs(&mut self, first: Option<Input>) {
+        let mut next = first;
+        while let Some(input) = next {
+            self.take_input(input);
+            next = self.inputs.try_recv().ok();
+        }
+    }
+
+    fn take_input(&mut self, input: Input) {
+        match input {
+            Input::FromController(messages) => {
+                for message in messages {
+                    self.from_controller(message);
+                }
+            }
+            Input::FromPeer(peer, messages) => {
+                for message in messages {
+                    self.from_peer(peer, message);
+                }
+            }
+            Input::ControllerClosed(_) => self.handle(Event::ControllerGone),
+            Input::PeerClosed(peer, fault) => self.closed(peer, fault),
+            Input::Writable(None) => self.controller.on_writable(),
+            Input::Writable(Some(peer)) => {
+                if let Some(link) = self.links.get_mut(&peer) {
+                    link.on_writable();
+                }
+            }
+        }
+    }
+
+    fn from_controller(&mut self, message: FromController) {
+        if let FromController::Hello(hello) = &message {
+            let answer = if hello.version == self.version {
+                let cpus = usable_cpus();
+                ToController::Welcome(Hello {
+                    version: self.version.clone(),
+                    cpus: u32::try_from(cpus.count).unwrap_or(u32::MAX),
+                    cpus_why: cpus.why,
+                })
+            } else {
+                ToController::Fatal {
+                    message: format!(
+                        "the outpace binary is version {}, the Python package is version {}: \
+                         reinstall outpace so that both come from one wheel",
+                        self.version, hello.version
+                    ),
+                }
+            };
+            answer.encode(self.controller.out());
+        }
+        self.handle(Event::Controller(message));
+    }
+
+    fn from_peer(&mut self, peer: Peer, message: FromWorker) {
+        match message {
+            FromWorker::Exited(exited) => {
+                let cause = processes::describe(exited.status);
+                self.handle(Event::Exited { pid: exited.pid, cause });
+            }
+            FromWorker::Hello(hello) if hello.version != self.version => {
+                if let Some(link) = self.links.get_mut(&peer) {
+                    link.finish_reading();
+                }
+            }
+            message => self.handle(Event::Message(peer, message)),
+        }
+    }
+
+    fn closed(&mut self, peer: Peer, fault: Option<String>) {
+        self.links.remove(&peer);
+        let lane = self.lanes.get(&peer).copied();
+        let position = lane.map_or(0, |lane| self.board.position(lane));
+        let phase = lane.map_or(Phase::Idle, |lane| self.board.phase(lane));
+        self.handle(Event::Closed { peer, fault, position, phase });
+    }
+
+    fn reap_children(&mut self) {
+        for (pid, exit) in reap() {
+            self.handle(Event::Exited { pid: pid.0, cause: exit.to_string() });
+        }
+    }
+
+    /// SIGTERM to the coordinator alone ends the run as Ctrl-C does.
+    fn on_terminate(&mut self) {
+        self.handle(Event::Controller(FromController::Stop { interrupt: true, kill: false }));
+    }
+
+    fn handle(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let actions = self.run.handle(event, self.started.elapsed());
+            for action in actions {
+                if let Some(answer) = self.act(action) {
+                    events.push(answer);
+                }
+            }
+        }
+    }
+
+    /// Carries an action out; some have an answer.
+    fn act(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::ToController(message) => message.encode(self.controller.out()),
+            Action::Send(peer, message) => self.send(peer, &message),
+            Action::Spawn { peer, argv } => return Some(self.spawn(peer, &argv)),
+            Action::Fork { worker, lane, input } => {
+                let peer = Peer::Worker(worker);
+                let message = ToWorker::Fork { worker, lane, input };
+                if let Err(error) = self.fork(peer, lane, &message) {
+                    return Some(Event::SpawnFailed(peer, error.to_string()));
+                }
+            }
+            Action::ResetLane(lane) => self.board.reset(lane),
+            Action::Unlimit(lane) => self.board.set_limit(lane, u32::MAX),
+            Action::Halt(lane) => self.board.set_limit(lane, 0),
+            Action::Revoke { worker, lane } => {
+                self.board.set_limit(lane, self.board.position(lane));
+                fence();
+                return Some(Event::Revoked { worker, kept: self.board.position(lane) });
+            }
+            Action::Interrupt(pid) => {
+                let _ = outpace_os::kill(outpace_os::Pid(pid), outpace_os::Signal::Interrupt);
+            }
+            Action::Kill(pid) => processes::kill_tree(pid),
+            Action::Close(peer) => {
+                if let Some(link) = self.links.get_mut(&peer) {
+                    link.finish_reading();
+                }
+            }
+            Action::Quit => self.quit = true,
+        }
+        None
+    }
+
+    fn send(&mut self, peer: Peer, message: &ToWorker) {
+        self.template_ends |= *message == ToWorker::Exit;
+        if let ToWorker::Init { lane, .. } = message {
+            self.lanes.insert(peer, *lane);
+        }
+        if let Some(link) = self.links.get_mut(&peer) {
+            message.encode(link.out());
+        }
+    }
+
+    fn spawn(&mut self, peer: Peer, argv: &[String]) -> Event {
+        let started = processes::start(argv, &self.board, self.open_files)
+            .and_then(|(pid, socket)| Ok((pid, Link::open(Some(peer), socket, &self.to_inputs)?)));
+        match started {
+            Ok((pid, link)) => {
+                self.links.insert(peer, link);
+                self.pids.insert(peer, pid.0);
+                Event::Spawned(peer, pid.0)
+            }
+            Err(error) => Event::SpawnFailed(peer, error.to_string()),
+        }
+    }
+
+    fn fork(&mut self, peer: Peer, lane: u32, message: &ToWorker) -> io::Result<()> {
+        let (ours, theirs) = socket_pair()?;
+        let link = Link::open(Some(peer), ours, &self.to_inputs)?;
+        let Some(template) = self.links.get_mut(&Peer::Template) else {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, "the template is gone"));
+        };
+        template.attach(theirs);
+        message.encode(template.out());
+        self.links.insert(peer, link);
+        self.lanes.insert(peer, lane);
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        self.controller.flush();
+        for link in self.links.values_mut() {
+            if !link.is_drained() {
+                link.flush();
+            }
+        }
+    }
+
+    /// Lets the template end by itself, then makes sure that nothing of the run is left.
+    fn leave(&mut self) {
+        if let Some(pid) = self.pids.get(&Peer::Template).filter(|_| self.template_ends) {
+            processes::wait_for(*pid, Duration::from_secs(5));
+        }
+        processes::leave_none();
+    }
+}

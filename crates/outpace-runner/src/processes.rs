@@ -1,0 +1,70 @@
+//! The processes of a run: starting them with their descriptors, and leaving none behind.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use outpace_os::{Board, Pid, Signal, SpawnSpec, children, from_wait_status, kill, kill_group, reap, socket_pair, spawn};
+
+/// Names the inherited descriptors: `SOCKET,BOARD`.
+const DESCRIPTORS: &str = "OUTPACE_DESCRIPTORS";
+
+/// Starts a Python process of this run; returns its process id and our end of its socket.
+pub(crate) fn start(argv: &[String], board: &Board, open_files: u64) -> io::Result<(Pid, OwnedFd)> {
+    let (ours, theirs) = socket_pair()?;
+    let board_fd = board.fd().try_clone_to_owned()?;
+    let names = format!("{},{}", theirs.as_raw_fd(), board_fd.as_raw_fd());
+    let pid = spawn(SpawnSpec {
+        argv: argv.iter().map(OsString::from).collect(),
+        env: None,
+        set_env: vec![(DESCRIPTORS.into(), names.into())],
+        cwd: None,
+        fds: vec![theirs, board_fd],
+        stdin_null: true,
+        stdout_null: true,
+        own_group: true,
+        die_with_parent: true,
+        open_files: Some(open_files),
+    })?;
+    Ok((pid, ours))
+}
+
+/// SIGKILL to a process and what it started in its group.
+pub(crate) fn kill_tree(pid: i32) {
+    let _ = kill_group(Pid(pid), Signal::Kill);
+    let _ = kill(Pid(pid), Signal::Kill);
+}
+
+/// Kills every process of this run that is still there. Orphans come to us, since we are their subreaper, so the
+/// children of now are all there is; killing them brings their children.
+pub(crate) fn leave_none() {
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        let left = children();
+        for pid in &left {
+            let _ = kill(*pid, Signal::Kill);
+        }
+        reap();
+        if left.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits for one child to end by itself.
+pub(crate) fn wait_for(pid: i32, patience: Duration) {
+    let until = Instant::now() + patience;
+    while Instant::now() < until {
+        if reap().iter().any(|(ended, _)| ended.0 == pid) || !outpace_os::is_alive(Pid(pid)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What a wait status means, in words.
+pub(crate) fn describe(status: i32) -> String {
+    from_wait_status(status).to_string()
+}

@@ -1,0 +1,102 @@
+//! One task per connection: bytes in, messages out, in order, then the end.
+
+use std::io;
+use std::sync::Arc;
+
+use outpace_protocol::{Decoder, Frame, FromController, FromWorker, ProtocolError};
+use outpace_supervise::Peer;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+const CHUNK: usize = 256 * 1024;
+
+/// What a connection brought.
+pub(crate) enum Input {
+    FromController(Vec<FromController>),
+    FromPeer(Peer, Vec<FromWorker>),
+    ControllerClosed(Option<String>),
+    PeerClosed(Peer, Option<String>),
+    /// The connection takes bytes again.
+    Writable(Option<Peer>),
+}
+
+/// Reads the controller's connection to its end.
+pub(crate) async fn read_controller(stream: Arc<UnixStream>, to: UnboundedSender<Input>) {
+    let decode = |frame: Frame| FromController::decode(&frame);
+    let fault = read(&stream, None, decode, |messages| to.send(Input::FromController(messages)).is_ok()).await;
+    let _ = to.send(Input::ControllerClosed(fault));
+}
+
+/// Reads a template's or worker's connection to its end, or until told to `finish` with what has arrived.
+pub(crate) async fn read_peer(
+    peer: Peer,
+    stream: Arc<UnixStream>,
+    finish: oneshot::Receiver<()>,
+    to: UnboundedSender<Input>,
+) {
+    let fault = read(&stream, Some(finish), FromWorker::decode, |messages| {
+        to.send(Input::FromPeer(peer, messages)).is_ok()
+    })
+    .await;
+    let _ = to.send(Input::PeerClosed(peer, fault));
+}
+
+async fn read<M>(
+    stream: &UnixStream,
+    finish: Option<oneshot::Receiver<()>>,
+    decode: impl Fn(Frame) -> Result<M, ProtocolError>,
+    mut deliver: impl FnMut(Vec<M>) -> bool,
+) -> Option<String> {
+    let mut decoder = Decoder::default();
+    let mut buffer = vec![0; CHUNK];
+    let mut finish = finish;
+    let mut finishing = false;
+    loop {
+        match stream.try_read(&mut buffer) {
+            Ok(0) => return cut_short(&decoder),
+            Ok(count) => {
+                decoder.feed(&buffer[..count]);
+                let mut messages = Vec::new();
+                let fault = drain(&mut decoder, &decode, &mut messages);
+                if !messages.is_empty() && !deliver(messages) {
+                    return None;
+                }
+                if let Err(error) = fault {
+                    return Some(format!("sent bytes that are not outpace's protocol: {error}"));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if finishing {
+                    return cut_short(&decoder);
+                }
+                if let Some(end) = &mut finish {
+                    tokio::select! {
+                        ready = stream.readable() => { if ready.is_err() { return None } }
+                        _ = end => { finishing = true }
+                    }
+                } else if stream.readable().await.is_err() {
+                    return None;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
+            Err(error) => return Some(format!("could not be read: {error}")),
+        }
+    }
+}
+
+fn drain<M>(
+    decoder: &mut Decoder,
+    decode: impl Fn(Frame) -> Result<M, ProtocolError>,
+    messages: &mut Vec<M>,
+) -> Result<(), ProtocolError> {
+    while let Some(frame) = decoder.next_frame()? {
+        messages.push(decode(frame)?);
+    }
+    Ok(())
+}
+
+/// A process that dies in the middle of a frame is not worth a word: its death is told anyway.
+fn cut_short(_decoder: &Decoder) -> Option<String> {
+    None
+}

@@ -1,0 +1,29 @@
+//! Which tests a worker runs next.
+//!
+//! [`Scheduler`] holds the tests nobody has been given yet and answers [`Scheduler::take`]. It is pure: no clock, no
+//! I/O, no randomness, and the same calls always give the same answers. It does not know which granted test has
+//! started or ended; the caller says what comes back ([`Scheduler::give_back`], [`Scheduler::remove_worker`]).
+//!
+//! Three families of rules, one module each:
+//!
+//! - `spans` (`load`, `worksteal`): contiguous spans of the collection, stolen from the back.
+//! - `units` (`loadscope`, `loadfile`, `loadgroup`): whole units, bound to one worker once begun.
+//! - `own_queues` (`each`, a scheduler in the controller): every worker has its own list and nothing is shared.
+//!
+//! What always holds: an item is in at most one place; whatever comes back is pending again, in the order it was
+//! granted; while something is pending that is not set aside for one worker, any live worker can take it. Calls that
+//! name a worker that is not live change nothing.
+
+#![warn(missing_docs)]
+
+mod files;
+mod own_queues;
+mod plan;
+mod runs;
+mod scheduler;
+mod spans;
+mod unit_table;
+mod units;
+
+pub use plan::Plan;
+pub use scheduler::Scheduler;

@@ -1,0 +1,11 @@
+//! The scheduler as its callers see it: rules by example, laws by random runs, and a simulation of whole runs.
+
+mod laws;
+mod makespan;
+mod own_queues;
+mod plans;
+mod scale;
+mod spans;
+mod unit_model;
+mod units;
+mod world;

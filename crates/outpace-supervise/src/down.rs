@@ -1,0 +1,201 @@
+//! How workers and the template end, well or badly.
+
+use outpace_model::{ItemIndex, Phase, WorkerIndex};
+use outpace_protocol::{Down, ToController};
+
+use crate::event::{Action, Peer};
+use crate::run::{Run, TemplateStage};
+use crate::stop::{GRACE, LINGER};
+use crate::worker::{Closed, Stage};
+
+impl Run {
+    pub(crate) fn on_bye(&mut self, index: WorkerIndex, blob: Vec<u8>) {
+        let deadline = self.now + GRACE;
+        if let Some(worker) = self.workers.get_mut(&index) {
+            worker.said_bye = true;
+            worker.stage = Stage::Finishing;
+            worker.asking = None;
+            worker.deadline = Some(deadline);
+        }
+        self.tell(ToController::Bye { worker: index, blob });
+    }
+
+    pub(crate) fn on_closed(&mut self, peer: Peer, fault: Option<String>, position: u32, phase: Phase) {
+        let Some(index) = self.worker_of(peer) else {
+            self.template_fault = fault;
+            return self.on_template_closed();
+        };
+        let deadline = self.now + LINGER;
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        if worker.closed.is_some() {
+            return;
+        }
+        let must_die = fault.is_some();
+        worker.closed = Some(Closed { fault, position, phase });
+        if worker.exit.is_some() || worker.pid.is_none() {
+            self.bury(index);
+        } else {
+            worker.deadline = Some(deadline);
+            if must_die && let Some(pid) = worker.pid {
+                self.act(Action::Kill(pid));
+            }
+        }
+    }
+
+    pub(crate) fn on_exited(&mut self, pid: i32, cause: &str) {
+        if self.template_pid == Some(pid) {
+            self.template_exit = Some(cause.to_owned());
+            if !matches!(self.template, TemplateStage::Worker(_)) {
+                return self.on_template_exited();
+            }
+        }
+        let deadline = self.now + LINGER;
+        let found = self
+            .workers
+            .iter_mut()
+            .find(|(_, worker)| worker.pid == Some(pid) && worker.stage != Stage::Down && worker.exit.is_none());
+        let Some((index, worker)) = found else { return };
+        let index = *index;
+        worker.exit = Some(cause.to_owned());
+        if worker.closed.is_some() {
+            self.bury(index);
+        } else {
+            // Something the test left behind may hold the connection open.
+            worker.deadline = Some(deadline);
+        }
+    }
+
+    fn on_template_closed(&mut self) {
+        if self.template_exit.is_some() {
+            self.template_is_gone();
+        } else if let Some(pid) = self.template_pid {
+            // It closed our socket but lives: without it nobody can speak to it.
+            self.act(Action::Kill(pid));
+        }
+    }
+
+    fn on_template_exited(&mut self) {
+        self.template_is_gone();
+    }
+
+    /// The template ended. Before the collection there is no run without it; afterwards workers are spawned.
+    fn template_is_gone(&mut self) {
+        let stage = std::mem::replace(&mut self.template, TemplateStage::Dead);
+        if self.finished || matches!(stage, TemplateStage::Dead) {
+            return;
+        }
+        if self.stopping {
+            for worker in self.workers.values_mut().filter(|worker| worker.stage == Stage::Announced) {
+                worker.stage = Stage::Down;
+            }
+            return;
+        }
+        if self.reference.is_none() {
+            let cause = self
+                .template_fault
+                .clone()
+                .or_else(|| self.template_exit.clone())
+                .unwrap_or_else(|| "it ended".to_owned());
+            let busy = if self.template_status.is_empty() { "starting" } else { &self.template_status };
+            return self.fatal(format!("the process that collects the tests died while {busy}: {cause}"));
+        }
+        let unborn: Vec<WorkerIndex> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.stage == Stage::Starting && worker.pid.is_none())
+            .map(|(index, _)| *index)
+            .collect();
+        for index in unborn {
+            self.never_lived(index, "the template died before it could fork this worker".to_owned());
+        }
+    }
+
+    /// A worker whose process never came to be.
+    pub(crate) fn never_lived(&mut self, index: WorkerIndex, cause: String) {
+        if let Some(worker) = self.workers.get_mut(&index)
+            && worker.stage != Stage::Down
+        {
+            worker.exit = Some(cause);
+            worker.closed = Some(Closed { fault: None, position: 0, phase: Phase::Start });
+            self.bury(index);
+        }
+    }
+
+    /// Connection and process have ended: settle what the worker held and tell the controller.
+    pub(crate) fn bury(&mut self, index: WorkerIndex) {
+        let template_died = self.template == TemplateStage::Dead && self.template_exit.is_some();
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        let Some(closed) = worker.closed.clone() else { return };
+        worker.stage = Stage::Down;
+        worker.asking = None;
+        worker.deadline = None;
+        let crashed = !worker.said_bye;
+        let (interrupted, was_template, pid) = (worker.interrupted, worker.is_template, worker.pid);
+        // The front is running if it was claimed; what was claimed behind it was only looked at as the next test.
+        let running = worker.granted.pop_front_if(|grant| grant.position < closed.position).map(|grant| grant.item);
+        let unstarted = worker.cut(0);
+        let exit = worker.exit.clone().unwrap_or_default();
+        let mut cause = closed.fault.unwrap_or(exit);
+        if !worker.status.is_empty() {
+            cause = format!("{cause} while {}", worker.status);
+        }
+        if let Some(pid) = pid {
+            // What its tests left running goes with it.
+            self.act(Action::Kill(pid));
+        }
+        if was_template {
+            self.template = TemplateStage::Dead;
+        }
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.remove_worker(index, &unstarted);
+        }
+        let innocent = crashed && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
+        self.settle(index, running, crashed && !interrupted, innocent);
+        let item = if innocent { None } else { running };
+        self.tell(ToController::Down(Down {
+            worker: index,
+            crashed: crashed && !interrupted,
+            item,
+            phase: closed.phase,
+            cause,
+            innocent,
+        }));
+        self.pass_barrier();
+        self.wake_idle();
+    }
+
+    fn settle(&mut self, index: WorkerIndex, running: Option<ItemIndex>, crashed: bool, innocent: bool) {
+        if let Some(item) = running {
+            if innocent {
+                if let Some(scheduler) = &mut self.scheduler {
+                    scheduler.requeue(item);
+                }
+            } else if crashed {
+                self.ledger.finish(item);
+            } else {
+                self.ledger.interrupt(item);
+            }
+        }
+        if let Some(worker) = self.workers.get_mut(&index) {
+            worker.unjudged = crashed;
+            worker.crashed_item = running.filter(|_| crashed && !innocent);
+        }
+    }
+
+    /// The controller has judged a crash.
+    pub(crate) fn on_verdict(&mut self, index: WorkerIndex, requeue: bool) {
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        worker.unjudged = false;
+        if let Some(item) = worker.crashed_item.take()
+            && requeue
+            && !self.stopping
+        {
+            self.ledger.reopen(item);
+            if let Some(scheduler) = &mut self.scheduler {
+                scheduler.requeue(item);
+            }
+        }
+        self.pass_barrier();
+        self.wake_idle();
+    }
+}

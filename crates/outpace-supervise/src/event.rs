@@ -1,0 +1,101 @@
+//! What can happen to a run, and what it can ask for.
+
+use outpace_model::{Phase, WorkerIndex};
+use outpace_protocol::{FromController, FromWorker, ToController, ToWorker};
+
+/// Whose connection it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// The process that was started as the template.
+    Template,
+    /// A worker, forked or spawned.
+    Worker(WorkerIndex),
+}
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The controller said something.
+    Controller(FromController),
+    /// The controller's connection ended.
+    ControllerGone,
+    /// A template or worker said something.
+    Message(Peer, FromWorker),
+    /// A connection ended: everything that was sent on it has been handled before.
+    Closed {
+        /// Whose.
+        peer: Peer,
+        /// Why it was cut, when it did not simply end.
+        fault: Option<String>,
+        /// The lane's last words: grants claimed, and the phase.
+        position: u32,
+        /// See `position`.
+        phase: Phase,
+    },
+    /// A process ended.
+    Exited {
+        /// Which.
+        pid: i32,
+        /// How, in words.
+        cause: String,
+    },
+    /// A process was started for this peer.
+    Spawned(Peer, i32),
+    /// A process could not be started.
+    SpawnFailed(Peer, String),
+    /// The answer to `Revoke`: grants from `kept` on are provably not started and never will be.
+    Revoked {
+        /// Whose.
+        worker: WorkerIndex,
+        /// Grants below this position stay with the worker.
+        kept: u32,
+    },
+    /// A deadline of [`crate::Run::deadline`] may have passed.
+    Tick,
+}
+
+/// Something is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Tell the controller.
+    ToController(ToController),
+    /// Tell a template or worker.
+    Send(Peer, ToWorker),
+    /// Start a Python process for this peer, connected by a socket of its own.
+    Spawn {
+        /// For whom.
+        peer: Peer,
+        /// The command line.
+        argv: Vec<String>,
+    },
+    /// Have the template fork a worker: open a socket pair, send `ToWorker::Fork` with the far end.
+    Fork {
+        /// Which worker.
+        worker: WorkerIndex,
+        /// Its lane.
+        lane: u32,
+        /// Its input.
+        input: Vec<u8>,
+    },
+    /// Clear a lane for a new worker.
+    ResetLane(u32),
+    /// Let the worker claim what it is granted.
+    Unlimit(u32),
+    /// Let the worker claim nothing more.
+    Halt(u32),
+    /// Find out which grants the worker has not claimed, and forbid them; answered by `Event::Revoked`.
+    Revoke {
+        /// Whose.
+        worker: WorkerIndex,
+        /// Its lane.
+        lane: u32,
+    },
+    /// SIGINT to one process.
+    Interrupt(i32),
+    /// SIGKILL to a process and its whole group.
+    Kill(i32),
+    /// Read what is left on the connection, then treat it as ended.
+    Close(Peer),
+    /// The run is over; end the process.
+    Quit,
+}

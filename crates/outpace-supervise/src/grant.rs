@@ -1,0 +1,171 @@
+//! Giving tests out, and taking back what has not started.
+
+use std::time::Duration;
+
+use outpace_model::{DistMode, ItemIndex, WorkerIndex};
+use outpace_protocol::ToWorker;
+
+use crate::event::Action;
+use crate::run::Run;
+use crate::worker::{Asking, Grant, Stage};
+
+/// How long a worker may sit on tests it has not started while another one is idle.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+impl Run {
+    pub(crate) fn on_ask(&mut self, index: WorkerIndex, position: u32, asking: Asking) {
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        let returned = worker.cut(position);
+        worker.asking = Some(asking);
+        if !returned.is_empty() {
+            self.give_back(index, &returned);
+        }
+        self.answer(index);
+    }
+
+    fn give_back(&mut self, index: WorkerIndex, items: &[ItemIndex]) {
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.give_back(index, items);
+        }
+    }
+
+    /// Answers a worker's question, or leaves it waiting where it may wait.
+    pub(crate) fn answer(&mut self, index: WorkerIndex) {
+        let external = self.mode() == DistMode::External;
+        let peer = self.peer_of(index);
+        let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        let Some(asking) = worker.asking else { return };
+        let (pending, items) = match &mut self.scheduler {
+            Some(scheduler) if !self.stopping && worker.stage == Stage::Active => {
+                let batch = if external { 1 } else { worker.pace.batch(scheduler.pending(), active) };
+                (scheduler.pending(), scheduler.take(index, batch))
+            }
+            _ => (0, Vec::new()),
+        };
+        if !items.is_empty() {
+            return self.grant(index, items);
+        }
+        let retired = worker.retired;
+        if asking == Asking::Running && (!external || retired || self.stopping) {
+            worker.asking = None;
+            return self.act(Action::Send(peer, ToWorker::Nothing));
+        }
+        let may_wait = !self.stopping && worker.stage == Stage::Active;
+        if may_wait && (if external { !retired } else { pending > 0 || self.may_get_more(index) }) {
+            return;
+        }
+        if let Some(worker) = self.workers.get_mut(&index) {
+            worker.asking = None;
+            worker.stage = Stage::Finishing;
+        }
+        self.act(Action::Send(peer, ToWorker::Shutdown));
+    }
+
+    fn grant(&mut self, index: WorkerIndex, items: Vec<ItemIndex>) {
+        let peer = self.peer_of(index);
+        let now = self.now;
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        let position = worker.next_position;
+        for item in &items {
+            worker.granted.push_back(Grant { position: worker.next_position, item: *item });
+            worker.next_position += 1;
+        }
+        worker.asking = None;
+        worker.active_at = now;
+        let lane = worker.lane;
+        if std::mem::take(&mut worker.limited) {
+            self.act(Action::Unlimit(lane));
+        }
+        self.act(Action::Send(peer, ToWorker::Grant { position, items }));
+    }
+
+    /// Whether tests that others hold may yet come to this idle worker.
+    fn may_get_more(&mut self, index: WorkerIndex) -> bool {
+        let revocable = self.scheduler.as_ref().is_some_and(outpace_schedule::Scheduler::is_revocable);
+        let mut others = self.workers.iter().filter(|(other, _)| **other != index);
+        let soon = others.clone().any(|(_, worker)| worker.unjudged);
+        if revocable && others.any(|(_, worker)| worker.unstarted() > 0) {
+            self.tick_at.get_or_insert(self.now + PATIENCE);
+            return true;
+        }
+        soon
+    }
+
+    /// Something may have come free: answer those who wait.
+    pub(crate) fn wake_idle(&mut self) {
+        let waiting: Vec<WorkerIndex> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.asking.is_some() && worker.stage == Stage::Active)
+            .map(|(index, _)| *index)
+            .collect();
+        for index in waiting {
+            self.answer(index);
+        }
+    }
+
+    /// Takes back what slow workers have not started, while others are idle.
+    pub(crate) fn revoke_for_idle(&mut self) {
+        let idle = self.workers.values().filter(|worker| worker.asking == Some(Asking::Idle)).count();
+        if idle == 0 || self.stopping || !self.scheduler.as_ref().is_some_and(outpace_schedule::Scheduler::is_revocable) {
+            return;
+        }
+        let mut hoarders: Vec<(usize, WorkerIndex, u32, Duration)> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.unstarted() > 0 && worker.is_live())
+            .map(|(index, worker)| (worker.unstarted(), *index, worker.lane, worker.active_at))
+            .collect();
+        hoarders.sort_unstable_by_key(|(unstarted, ..)| std::cmp::Reverse(*unstarted));
+        let mut again = !hoarders.is_empty();
+        for (_, worker, lane, active_at) in hoarders.into_iter().take(idle) {
+            if self.now >= active_at + PATIENCE {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.limited = true;
+                }
+                self.act(Action::Revoke { worker, lane });
+                again = false;
+            }
+        }
+        if again {
+            self.tick_at = Some(self.now + PATIENCE);
+        }
+    }
+
+    pub(crate) fn on_revoked(&mut self, index: WorkerIndex, kept: u32) {
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        // The front may just have been claimed by a worker whose last question is still on its way.
+        let items = worker.cut(kept);
+        if !items.is_empty() {
+            self.give_back(index, &items);
+        }
+        self.wake_idle();
+    }
+
+    pub(crate) fn on_result(
+        &mut self,
+        index: WorkerIndex,
+        item: ItemIndex,
+        finished: bool,
+        failures: u32,
+        duration: f64,
+    ) {
+        let now = self.now;
+        if let Some(worker) = self.workers.get_mut(&index)
+            && finished
+        {
+            worker.active_at = now;
+            worker.pace.record(duration);
+            if worker.granted.front().is_some_and(|grant| grant.item == item) {
+                worker.granted.pop_front();
+                self.ledger.finish(item);
+            }
+        }
+        self.failures += failures;
+        let maxfail = self.plan.as_ref().map_or(0, |plan| plan.maxfail);
+        if maxfail > 0 && self.failures >= maxfail && !self.stopping {
+            self.stop(false, false);
+        }
+    }
+}

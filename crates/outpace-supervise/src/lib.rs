@@ -1,0 +1,29 @@
+//! The state machine of a run.
+//!
+//! [`Run::handle`] takes one [`Event`] (a message, a death, a deadline) and the time, and says what is to be done
+//! as [`Action`]s. It owns the truth: which worker holds which test, what has a terminal record, who is alive. It
+//! must not do I/O, read a clock or sleep, so that tests drive it with any order of events and virtual time.
+//!
+//! Invariants, checked by the property tests:
+//!
+//! * every scheduled test ends in exactly one record: finished, crashed, interrupted or not run;
+//! * no test is held by two workers;
+//! * after any sequence of events in which every worker ends, the run ends.
+
+#![warn(missing_docs)]
+
+mod down;
+mod event;
+mod grant;
+mod ledger;
+mod pace;
+mod run;
+mod start;
+mod stop;
+mod worker;
+
+
+
+
+pub use event::{Action, Event, Peer};
+pub use run::{LANES, Run};

@@ -1,0 +1,207 @@
+//! The run: its state, and where each event goes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use outpace_model::{DistMode, ItemIndex, WorkerIndex};
+use outpace_protocol::{Collection, FromController, FromWorker, Plan, ToController};
+use outpace_schedule::Scheduler;
+
+use crate::event::{Action, Event, Peer};
+use crate::ledger::Ledger;
+use crate::worker::{Asking, Stage, Worker};
+
+/// Lanes on the board, and so workers alive at one time.
+pub const LANES: u32 = 4096;
+
+/// Where the template is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TemplateStage {
+    #[default]
+    Absent,
+    /// Its interpreter runs; it has no input yet.
+    Waiting,
+    Collecting,
+    /// It forks workers on demand.
+    Serving,
+    /// It went on as a worker.
+    Worker(WorkerIndex),
+    Dead,
+}
+
+/// One run of a suite.
+#[derive(Debug, Default)]
+pub struct Run {
+    pub(crate) plan: Option<Plan>,
+    pub(crate) template: TemplateStage,
+    pub(crate) template_argv: Vec<String>,
+    pub(crate) template_pid: Option<i32>,
+    pub(crate) template_status: String,
+    pub(crate) template_exit: Option<String>,
+    pub(crate) template_fault: Option<String>,
+    /// The collection that item indices refer to, and its payload as received.
+    pub(crate) reference: Option<(Collection, Vec<u8>)>,
+    pub(crate) scheduler: Option<Scheduler>,
+    pub(crate) ledger: Ledger,
+    pub(crate) workers: BTreeMap<WorkerIndex, Worker>,
+    /// Workers are processes of their own.
+    pub(crate) spawning: bool,
+    /// Spawned workers wait for one another before the first test.
+    pub(crate) barrier: bool,
+    pub(crate) stopping: bool,
+    pub(crate) interrupted: bool,
+    pub(crate) failures: u32,
+    pub(crate) finished: bool,
+    pub(crate) tick_at: Option<Duration>,
+    pub(crate) now: Duration,
+    pub(crate) actions: Vec<Action>,
+}
+
+impl Run {
+    /// A run that nothing is known of yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Handles one event; `now` never goes backwards.
+    pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Action> {
+        self.now = self.now.max(now);
+        match event {
+            Event::Controller(message) => self.on_controller(message),
+            Event::ControllerGone => self.kill_everything(),
+            Event::Message(peer, message) => self.on_message(peer, message),
+            Event::Closed { peer, fault, position, phase } => self.on_closed(peer, fault, position, phase),
+            Event::Exited { pid, cause } => self.on_exited(pid, &cause),
+            Event::Spawned(peer, pid) => self.on_spawned(peer, pid),
+            Event::SpawnFailed(peer, why) => self.on_spawn_failed(peer, &why),
+            Event::Revoked { worker, kept } => self.on_revoked(worker, kept),
+            Event::Tick => {}
+        }
+        self.on_deadlines();
+        self.finish_if_over();
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When `Event::Tick` is wanted next.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.workers.values().filter_map(|worker| worker.deadline).chain(self.tick_at).min()
+    }
+
+    /// The node id of a test, for messages.
+    pub fn node_id(&self, item: ItemIndex) -> Option<&str> {
+        self.reference.as_ref()?.0.node_ids.get(item.get()).map(String::as_str)
+    }
+
+    pub(crate) fn mode(&self) -> DistMode {
+        self.plan.as_ref().map_or(DistMode::Load, |plan| plan.mode)
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(crate) fn tell(&mut self, message: ToController) {
+        self.actions.push(Action::ToController(message));
+    }
+
+    pub(crate) fn fatal(&mut self, message: String) {
+        self.tell(ToController::Fatal { message });
+        self.kill_everything();
+    }
+
+    /// The worker a connection belongs to; a template that became a worker speaks on its first connection.
+    pub(crate) fn worker_of(&self, peer: Peer) -> Option<WorkerIndex> {
+        match (peer, self.template) {
+            (Peer::Worker(worker), _) | (Peer::Template, TemplateStage::Worker(worker)) => Some(worker),
+            _ => None,
+        }
+    }
+
+    /// The connection of a worker.
+    pub(crate) fn peer_of(&self, worker: WorkerIndex) -> Peer {
+        if self.template == TemplateStage::Worker(worker) { Peer::Template } else { Peer::Worker(worker) }
+    }
+
+    pub(crate) fn free_lane(&self) -> u32 {
+        let mut used: Vec<u32> = self
+            .workers
+            .values()
+            .filter(|worker| worker.stage != Stage::Down)
+            .map(|worker| worker.lane)
+            .collect();
+        used.sort_unstable();
+        (0..LANES).find(|lane| used.binary_search(lane).is_err()).unwrap_or(LANES - 1)
+    }
+
+    fn on_controller(&mut self, message: FromController) {
+        match message {
+            FromController::Hello(_) => {}
+            FromController::Template { argv } => {
+                self.template_argv.clone_from(&argv);
+                self.template = TemplateStage::Waiting;
+                self.act(Action::Spawn { peer: Peer::Template, argv });
+            }
+            FromController::Plan(plan) => self.on_plan(plan),
+            FromController::Worker { worker, input } => self.on_worker_announced(worker, input),
+            FromController::Verdict { worker, requeue } => self.on_verdict(worker, requeue),
+            FromController::Assign { worker, items } => {
+                if let Some(scheduler) = &mut self.scheduler {
+                    scheduler.assign(worker, &items);
+                }
+                self.wake_idle();
+            }
+            FromController::Unassign { worker, items } => {
+                let items = self
+                    .scheduler
+                    .as_mut()
+                    .map(|scheduler| scheduler.unassign(worker, &items))
+                    .unwrap_or_default();
+                self.tell(ToController::Unscheduled { worker, items });
+            }
+            FromController::Retire { worker } => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.retired = true;
+                }
+                self.wake_idle();
+            }
+            FromController::Stop { interrupt, kill } => self.stop(interrupt, kill),
+            FromController::Requeue { item } => {
+                if !self.stopping
+                    && self.ledger.again(item)
+                    && let Some(scheduler) = &mut self.scheduler
+                {
+                    scheduler.requeue(item);
+                }
+                self.wake_idle();
+            }
+            FromController::Done => self.act(Action::Quit),
+        }
+    }
+
+    fn on_message(&mut self, peer: Peer, message: FromWorker) {
+        let Some(worker) = self.worker_of(peer) else {
+            return self.on_template_message(message);
+        };
+        match message {
+            FromWorker::Hello(_) | FromWorker::Exited(_) | FromWorker::Forked { .. } => {}
+            FromWorker::Collected { collection, payload } => {
+                self.on_worker_collected(worker, &collection, payload);
+            }
+            FromWorker::Ready { pid, info } => self.on_ready(worker, pid, info),
+            FromWorker::Result { item, finished, failures, duration, blob } => {
+                self.tell(ToController::Result { worker, item, finished, duration, blob });
+                self.on_result(worker, item, finished, failures, duration);
+            }
+            FromWorker::Ask { position, running } => {
+                self.on_ask(worker, position, if running { Asking::Running } else { Asking::Idle });
+            }
+            FromWorker::Event(blob) => self.tell(ToController::Event { worker, blob }),
+            FromWorker::Status(text) => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.status = text;
+                }
+            }
+            FromWorker::Bye(blob) => self.on_bye(worker, blob),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Ending a run early, and ending what does not end by itself.
+
+use std::time::Duration;
+
+use outpace_model::WorkerIndex;
+use outpace_protocol::{Finished, ToController, ToWorker};
+
+use crate::event::{Action, Peer};
+use crate::run::{Run, TemplateStage};
+use crate::worker::Stage;
+
+/// What a worker gets between SIGINT and SIGKILL, and between its goodbye and its exit.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// What a worker gets between the end of its connection and that of its process, and the other way round.
+pub(crate) const LINGER: Duration = Duration::from_millis(500);
+
+impl Run {
+    /// No further test starts.
+    pub(crate) fn stop(&mut self, interrupt: bool, kill: bool) {
+        self.stopping = true;
+        if kill {
+            return self.kill_workers();
+        }
+        let lanes: Vec<u32> =
+            self.workers.values().filter(|worker| worker.is_live()).map(|worker| worker.lane).collect();
+        for lane in lanes {
+            self.act(Action::Halt(lane));
+        }
+        for worker in self.workers.values_mut() {
+            worker.limited = true;
+        }
+        if interrupt && !self.interrupted {
+            self.interrupted = true;
+            self.interrupt_running();
+        }
+        if self.scheduler.is_none() {
+            self.end_workers_now();
+        }
+        self.wake_idle();
+    }
+
+    fn interrupt_running(&mut self) {
+        let deadline = self.now + GRACE;
+        let mut pids = Vec::new();
+        for worker in self.workers.values_mut().filter(|worker| worker.is_live() && !worker.said_bye) {
+            let collecting = matches!(worker.stage, Stage::Starting | Stage::Collected);
+            if !worker.granted.is_empty() || collecting || worker.stage == Stage::Finishing {
+                worker.interrupted = true;
+                worker.deadline = Some(deadline);
+                pids.extend(worker.pid);
+            }
+        }
+        for pid in pids {
+            self.act(Action::Interrupt(pid));
+        }
+    }
+
+    /// Ends workers that have run nothing yet, and a template that is of no more use.
+    pub(crate) fn end_workers_now(&mut self) {
+        if matches!(self.template, TemplateStage::Waiting | TemplateStage::Collecting) {
+            self.template = TemplateStage::Dead;
+            if let Some(pid) = self.template_pid {
+                self.act(Action::Kill(pid));
+            }
+        }
+        let collected: Vec<Peer> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| matches!(worker.stage, Stage::Starting | Stage::Collected))
+            .map(|(index, _)| self.peer_of(*index))
+            .collect();
+        for peer in collected {
+            self.act(Action::Send(peer, ToWorker::Shutdown));
+        }
+        for worker in self.workers.values_mut() {
+            match worker.stage {
+                Stage::Announced => worker.stage = Stage::Down,
+                Stage::Starting | Stage::Collected => worker.stage = Stage::Finishing,
+                Stage::Active | Stage::Finishing | Stage::Down => {}
+            }
+        }
+    }
+
+    fn kill_workers(&mut self) {
+        let template = match self.template {
+            TemplateStage::Worker(_) | TemplateStage::Absent => None,
+            _ => self.template_pid,
+        };
+        let pids: Vec<i32> = self
+            .workers
+            .values()
+            .filter(|worker| worker.is_live())
+            .filter_map(|worker| worker.pid)
+            .chain(template)
+            .collect();
+        if template.is_some() {
+            self.template = TemplateStage::Dead;
+        }
+        for worker in self.workers.values_mut() {
+            worker.interrupted = true;
+            if worker.stage == Stage::Announced {
+                worker.stage = Stage::Down;
+            }
+        }
+        for pid in pids {
+            self.act(Action::Kill(pid));
+        }
+    }
+
+    pub(crate) fn kill_everything(&mut self) {
+        self.stopping = true;
+        self.kill_workers();
+        self.finished = true;
+        self.act(Action::Quit);
+    }
+
+    pub(crate) fn on_deadlines(&mut self) {
+        if self.tick_at.is_some_and(|at| at <= self.now) {
+            self.tick_at = None;
+            self.revoke_for_idle();
+        }
+        let due: Vec<WorkerIndex> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.stage != Stage::Down && worker.deadline.is_some_and(|at| at <= self.now))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in due {
+            self.on_overdue(index);
+        }
+    }
+
+    /// A worker did not end in time: first its process is killed, then it counts as gone whatever is heard of it.
+    fn on_overdue(&mut self, index: WorkerIndex) {
+        let again = self.now + LINGER;
+        let peer = self.peer_of(index);
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        worker.deadline = None;
+        if worker.exit.is_some() {
+            if worker.closed.is_none() {
+                self.act(Action::Close(peer));
+            }
+        } else if worker.killed && worker.closed.is_some() {
+            worker.exit = Some("it was killed".to_owned());
+            self.bury(index);
+        } else {
+            worker.killed = true;
+            worker.deadline = Some(again);
+            if let Some(pid) = worker.pid {
+                self.act(Action::Kill(pid));
+            }
+        }
+    }
+
+    /// Tells the controller once nothing is alive, nothing is to be judged and nothing can start any more.
+    pub(crate) fn finish_if_over(&mut self) {
+        let busy = self.workers.values().any(|worker| worker.is_live() || worker.unjudged);
+        let over = match self.template {
+            TemplateStage::Absent | TemplateStage::Waiting | TemplateStage::Collecting => false,
+            TemplateStage::Serving => self.scheduler.is_some() || self.stopping,
+            TemplateStage::Worker(_) | TemplateStage::Dead => true,
+        };
+        if self.finished || busy || !over || self.workers.is_empty() {
+            return;
+        }
+        self.finished = true;
+        if self.template == TemplateStage::Serving {
+            self.act(Action::Send(Peer::Template, ToWorker::Exit));
+        }
+        self.tell(ToController::Finished(Finished {
+            done: self.ledger.records(),
+            not_run: self.ledger.not_run(),
+            interrupted: self.ledger.interrupted(),
+        }));
+    }
+}

@@ -1,0 +1,123 @@
+//! What is known of one worker.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use outpace_model::{ItemIndex, Phase};
+
+use crate::pace::Pace;
+
+/// A test given to a worker and not finished.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grant {
+    pub(crate) position: u32,
+    pub(crate) item: ItemIndex,
+}
+
+/// A question that has not been answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// The worker sits between tests.
+    Idle,
+    /// The worker tears a test down and must know what is next.
+    Running,
+}
+
+/// How far a worker has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Its input is here, its process is not wanted yet.
+    Announced,
+    /// Being forked, or configuring and collecting.
+    Starting,
+    /// Spawned, collected, waiting for the others.
+    Collected,
+    /// Takes tests.
+    Active,
+    /// Told to finish its session.
+    Finishing,
+    /// Its connection has ended and its end was told to the controller.
+    Down,
+}
+
+/// What the connection's end left behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Closed {
+    pub(crate) fault: Option<String>,
+    pub(crate) position: u32,
+    pub(crate) phase: Phase,
+}
+
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) stage: Stage,
+    pub(crate) input: Vec<u8>,
+    pub(crate) lane: u32,
+    pub(crate) pid: Option<i32>,
+    pub(crate) granted: VecDeque<Grant>,
+    pub(crate) next_position: u32,
+    pub(crate) asking: Option<Asking>,
+    pub(crate) limited: bool,
+    pub(crate) pace: Pace,
+    /// When it was last granted a test or finished one.
+    pub(crate) active_at: Duration,
+    /// External scheduling: nothing more will be assigned.
+    pub(crate) retired: bool,
+    pub(crate) said_bye: bool,
+    pub(crate) interrupted: bool,
+    pub(crate) killed: bool,
+    pub(crate) closed: Option<Closed>,
+    pub(crate) exit: Option<String>,
+    /// When patience ends: with the process if it still lives, with the connection if not.
+    pub(crate) deadline: Option<Duration>,
+    /// What it said it was busy with, before its first test.
+    pub(crate) status: String,
+    /// It is the process that was started as the template.
+    pub(crate) is_template: bool,
+    /// A crash whose test the controller has not judged yet.
+    pub(crate) unjudged: bool,
+    pub(crate) crashed_item: Option<ItemIndex>,
+}
+
+impl Worker {
+    pub(crate) fn new(input: Vec<u8>, lane: u32) -> Self {
+        Self {
+            stage: Stage::Announced,
+            input,
+            lane,
+            pid: None,
+            granted: VecDeque::new(),
+            next_position: 0,
+            asking: None,
+            limited: false,
+            pace: Pace::default(),
+            active_at: Duration::ZERO,
+            retired: false,
+            said_bye: false,
+            interrupted: false,
+            killed: false,
+            closed: None,
+            exit: None,
+            deadline: None,
+            status: String::new(),
+            is_template: false,
+            unjudged: false,
+            crashed_item: None,
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        !matches!(self.stage, Stage::Announced | Stage::Down)
+    }
+
+    /// Tests it holds beyond the one it is certainly busy with.
+    pub(crate) fn unstarted(&self) -> usize {
+        self.granted.len().saturating_sub(1)
+    }
+
+    /// Removes and returns what it holds from `position` on.
+    pub(crate) fn cut(&mut self, position: u32) -> Vec<ItemIndex> {
+        let keep = self.granted.iter().take_while(|grant| grant.position < position).count();
+        self.granted.split_off(keep).into_iter().map(|grant| grant.item).collect()
+    }
+}

@@ -1,0 +1,41 @@
+//! Becoming pytest, or serving it.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::cli::Cli;
+use crate::error::CommandError;
+use crate::interpreter;
+
+/// What the interpreter runs. Written so that an environment without the plugin says so in one line.
+const ENTRY: &str = "\
+import sys
+sys.path[:1] = [p for p in sys.path[:1] if p]
+try:
+    from outpace.entry import main
+except ImportError as error:
+    sys.stderr.write(
+        f'outpace: the Python environment {sys.prefix} cannot load the outpace plugin ({error})\\n'
+        f'  hint: {sys.executable} -m pip install outpace\\n'
+    )
+    sys.exit(4)
+sys.exit(main())
+";
+
+/// Replaces this process by the user's pytest.
+pub(crate) fn test(cli: &Cli) -> Result<(), CommandError> {
+    let python = interpreter::find(cli.python.as_deref())?;
+    let source = Command::new(&python).arg("-c").arg(ENTRY).args(&cli.args).exec();
+    Err(CommandError::Exec { python, source })
+}
+
+/// Serves the run whose controller is at the other end of the inherited socket.
+pub(crate) fn coordinate(descriptor: Option<&OsString>) -> Result<(), CommandError> {
+    let number = descriptor.and_then(|text| text.to_str()?.parse::<i32>().ok()).ok_or(CommandError::NoSocket)?;
+    let socket = outpace_os::inherited_socket(number).map_err(|_| CommandError::NoSocket)?;
+    // Refused where we lead a session already; then there is no terminal to leave.
+    let _ = outpace_os::lead_own_group();
+    outpace_runner::serve(socket, env!("CARGO_PKG_VERSION"))?;
+    Ok(())
+}

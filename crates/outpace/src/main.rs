@@ -1,0 +1,41 @@
+//! The `outpace` command: start the user's pytest with this package's plugin, or serve a run that it started.
+//!
+//! It holds no logic of a run: it finds the interpreter, replaces itself with it, or hands a socket to the runner.
+
+mod cli;
+mod error;
+mod interpreter;
+mod launch;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::error::CommandError;
+
+/// How the Python package starts this binary as the coordinator of a run.
+const COORDINATE: &str = "__coordinate";
+
+fn main() -> ExitCode {
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    let outcome = if args.get(1).is_some_and(|arg| arg == COORDINATE) {
+        launch::coordinate(args.get(2))
+    } else {
+        let program = if args.is_empty() { OsString::from("outpace") } else { args.remove(0) };
+        launch::test(&cli::parse(program, args))
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+fn report(error: &CommandError) -> ExitCode {
+    #[expect(clippy::print_stderr, reason = "the one place where the command speaks")]
+    {
+        eprintln!("outpace: {error}");
+        if let Some(hint) = error.hint() {
+            eprintln!("  hint: {hint}");
+        }
+    }
+    ExitCode::from(error.exit_code())
+}

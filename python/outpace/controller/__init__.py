@@ -1,0 +1,1 @@
+"""What runs inside the controller: the session that owns the terminal and runs no test."""

@@ -1,0 +1,183 @@
+"""How a run ends: completely, by an interrupt, by an error, or with tests left over.
+
+Everything here turns an end into what pytest's users expect of it: an exception that the session loop understands, an
+exit code, a line in the summary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from xdist.dsession import Interrupted
+
+from outpace.wire import Closed, Kind, WireError
+
+if TYPE_CHECKING:
+    from .nodes import Node
+    from .session import OutpaceSession
+
+INTERNAL_ERROR = int(pytest.ExitCode.INTERNAL_ERROR)
+
+
+class Ending:
+    def __init__(self, session: OutpaceSession) -> None:
+        self.session = session
+        self.records = 0
+        self.summary: dict[str, Any] | None = None
+        self._error: BaseException | None = None
+        self._start_errors: list[str] = []
+        self._internal_error = False
+        self._config_warnings = _recorded_config_warnings(session.config)
+
+    # -- while the run goes on
+
+    def event(self, node: Node, name: str, content: dict[str, Any]) -> None:
+        """What a worker says of its own end."""
+        if name == "usage_error":
+            self._error = self._error or pytest.UsageError(*content["messages"])
+        elif name == "exit":
+            self._error = self._error or pytest.exit.Exception(content["reason"], content["returncode"])
+            self.session.stop()
+        elif name == "start_error":
+            self._start_errors.append(content["text"])
+
+    def internal_error(self) -> None:
+        self._internal_error = True
+        self.session.stop()
+
+    def worker_finished(self, node: Node, nodeid: str | None) -> None:
+        """A worker's session came to its end; ``nodeid`` is a test it did not complete."""
+        session = self.session
+        session._active_nodes.add(node)
+        output = node.workeroutput
+        if self._error is not None or self._internal_error or session.finished:
+            session.config.hook.pytest_testnodedown(node=node, error=None)
+            session._active_nodes.discard(node)
+            return session._forget(node)
+        if output["exitstatus"] == int(pytest.ExitCode.INTERRUPTED) and not (output["shouldfail"] or output["shouldstop"]):
+            return self._worker_interrupted(node, nodeid)
+        if isinstance(session.sched, Coordinated_()) is False and nodeid is None and session.sched is not None:
+            # A scheduler of the project's own may still list tests for a worker that stopped by itself.
+            session.config.hook.pytest_testnodedown(node=node, error=None)
+            session.shouldstop = session.shouldstop or output["shouldfail"] or output["shouldstop"]
+            session._active_nodes.discard(node)
+            return session._forget(node)
+        session.worker_workerfinished(node)
+        session._active_nodes.discard(node)
+
+    def _worker_interrupted(self, node: Node, nodeid: str | None) -> None:
+        session = self.session
+        session.config.hook.pytest_testnodedown(node=node, error=None)
+        session.shouldstop = f"{node} received keyboard-interrupt"
+        session.config.hook.pytest_testnodedown(node=node, error="keyboard-interrupt")
+        session._active_nodes.discard(node)
+        session._forget(node)
+        if nodeid is not None:
+            self.records += 1
+            session.handle_crashitem(nodeid, node)
+
+    def seen_warning(self, data: dict[str, Any]) -> bool:
+        """Whether this warning of a worker's configuration was recorded by the controller's own."""
+        key = (data["category_class_name"], data["message_str"], data.get("filename"), data.get("lineno"))
+        return key in self._config_warnings
+
+    # -- the end
+
+    def interrupted(self) -> None:
+        """Ctrl-C: running tests are torn down and reported; a second one ends everything at once."""
+        session = self.session
+        try:
+            session.stop(interrupt=True)
+            while not session.finished:
+                session.shouldstop = session.shouldstop or "interrupted"
+                session.shuttingdown = True
+                session.loop_once()
+        except KeyboardInterrupt:
+            session.stop(kill=True)
+            self._drain(1.0)
+
+    def _drain(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        with contextlib.suppress(Closed, WireError, KeyboardInterrupt, pytest.exit.Exception):
+            while not self.session.finished and time.monotonic() < until:
+                self.session.loop_once()
+
+    def finished(self, summary: dict[str, Any]) -> None:
+        self.summary = summary
+
+    def fatal(self, message: str) -> NoReturn:
+        self.session.finished = True
+        detail = "\n" + self._start_errors[0].rstrip() if self._start_errors else ""
+        raise pytest.exit.Exception(f"outpace: {message}{detail}", INTERNAL_ERROR)
+
+    def coordinator_died(self, error: Exception) -> NoReturn:
+        """Nothing can go on without it; the kernel has ended its processes, their groups are ended here."""
+        session = self.session
+        session.finished = True
+        nodes = session.nodemanager.by_number.values()
+        for node in nodes:
+            if node.pid:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(node.pid, signal.SIGKILL)
+        code = session.coordinator.process.wait()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        left = max(len(session._ids) - self.records, 0)
+        raise pytest.exit.Exception(
+            f"outpace's coordinator process ended ({how}); {left} of {len(session._ids)} tests have no result",
+            INTERNAL_ERROR,
+        ) from error
+
+    def settle(self) -> None:
+        """After the loop: raise what the session must end with."""
+        session = self.session
+        if self._error is not None:
+            raise self._error
+        if session.shouldstop:
+            raise Interrupted(str(session.shouldstop))
+
+    def close(self) -> None:
+        with contextlib.suppress(Closed):
+            if not self.session.finished:
+                self.session.stop(kill=True)
+            self.session.coordinator.send(Kind.DONE)
+        self.session.coordinator.close()
+
+    def apply_exitstatus(self, session: pytest.Session) -> None:
+        """Never end well when something is missing."""
+        good = (int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED))
+        if int(session.exitstatus) in good and (self._not_run() or self.session._summary_report):
+            session.exitstatus = INTERNAL_ERROR
+
+    def _not_run(self) -> list[int]:
+        return list(self.summary["not_run"]) if self.summary else []
+
+    def summarise(self, terminalreporter: Any) -> None:
+        if self.session.config.option.verbose < 0:
+            return
+        for text in self._start_errors[:1]:
+            terminalreporter.write_sep("=", "outpace: a worker could not start", red=True)
+            terminalreporter.write_line(text)
+        ids = self.session._ids
+        interrupted = self.summary["interrupted"] if self.summary else []
+        not_run = self._not_run()
+        if interrupted:
+            terminalreporter.write_sep("-", f"outpace: {len(interrupted)} interrupted while running")
+            for index in interrupted:
+                terminalreporter.write_line(ids[index])
+        if not_run:
+            terminalreporter.write_line(f"outpace: {len(not_run)} of {len(ids)} tests were not run")
+
+
+def Coordinated_() -> type:  # noqa: N802
+    from .scheduling import Coordinated
+
+    return Coordinated
+
+
+def _recorded_config_warnings(config: pytest.Config) -> set[tuple[Any, ...]]:
+    return set()

@@ -1,0 +1,139 @@
+"""xdist's node objects for workers that no execnet gateway leads to.
+
+Plugins and conftests read and write these (``node.workerinput``, ``node.gateway.id``, ``node.workeroutput``), so they
+are xdist's own classes with the transport replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import execnet
+from xdist.plugin import _sys_path
+from xdist.workermanage import NodeManager, WorkerController
+
+from outpace import plain, pytest_private
+from outpace.wire import Kind
+
+if TYPE_CHECKING:
+    import pytest
+
+    from outpace.launch import Coordinator
+
+
+class Gateway:
+    """What plugins read of an execnet gateway; it leads nowhere."""
+
+    def __init__(self, spec: execnet.XSpec) -> None:
+        self.spec = spec
+        self.id: str = spec.id
+        self.node: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Gateway id={self.id!r}>"
+
+    def _rinfo(self, update: bool = False) -> SimpleNamespace:
+        return SimpleNamespace(
+            executable=sys.executable,
+            version_info=tuple(sys.version_info),
+            platform=sys.platform,
+            cwd=os.getcwd(),
+            pid=os.getpid(),
+        )
+
+    def exit(self) -> None:
+        """There is nothing to close: the coordinator ends workers."""
+
+
+class Node(WorkerController):
+    """One worker, as the controller's plugins see it. Its number is the one in its id."""
+
+    def __init__(self, manager: Nodes, gateway: Gateway, config: pytest.Config, putevent: Any) -> None:
+        super().__init__(manager, gateway, config, putevent)  # type: ignore[arg-type]
+        self.number = int(gateway.id[2:])
+        self.pid: int | None = None
+
+    __hash__ = object.__hash__
+
+    def setup(self) -> None:
+        self.basetemp = pytest_private.worker_basetemp(self.config, self.gateway.id)
+        self.config.hook.pytest_configure_node(node=self)
+
+    def sendcommand(self, name: str, **kwargs: Any) -> None:
+        coordinator = self.nodemanager.coordinator  # type: ignore[attr-defined]
+        if name == "runtests":
+            coordinator.send(Kind.ASSIGN, worker=self.number, items=list(kwargs["indices"]))
+        elif name == "runtests_all":
+            coordinator.send(Kind.ASSIGN, worker=self.number, items=list(range(self.nodemanager.collected)))  # type: ignore[attr-defined]
+        elif name == "steal":
+            coordinator.send(Kind.UNASSIGN, worker=self.number, items=list(kwargs["indices"]))
+        elif name == "shutdown":
+            coordinator.send(Kind.RETIRE, worker=self.number)
+
+    def ensure_teardown(self) -> None:
+        """There is nothing to close: the coordinator ends workers."""
+
+
+Node.__name__ = Node.__qualname__ = "WorkerController"  # repr(node) is what users see
+
+
+class Nodes(NodeManager):
+    """Makes nodes and announces them to the coordinator."""
+
+    def __init__(self, config: pytest.Config, coordinator: Coordinator) -> None:
+        super().__init__(config)
+        self.coordinator = coordinator
+        self.by_number: dict[int, Node] = {}
+        self.collected = 0
+        self.announced = False
+
+    def setup_nodes(self, putevent: Any) -> list[WorkerController]:
+        nodes = super().setup_nodes(putevent)
+        differing = _differing_keys([node.workerinput for node in nodes])
+        for node in nodes:
+            self._announce(node, differing)
+        self.announced = True
+        return nodes
+
+    def setup_node(self, spec: execnet.XSpec, putevent: Any) -> Node:
+        gateway = Gateway(spec)
+        self.config.hook.pytest_xdist_newgateway(gateway=gateway)
+        node = Node(self, gateway, self.config, putevent)
+        gateway.node = node
+        self.by_number[node.number] = node
+        node.setup()
+        if self.announced:
+            self._announce(node, [])
+        return node
+
+    def _announce(self, node: Any, per_worker_keys: list[str]) -> None:
+        config = self.config
+        given = {
+            "workerinput": node.workerinput,
+            "per_worker_keys": per_worker_keys,
+            "args": [str(arg) for arg in config.invocation_params.args or ()],
+            "basetemp": node.basetemp,
+            "dist": config.option.dist,
+            "sys_path": _sys_path,
+            "environ": dict(os.environ),
+            "cwd": os.getcwd(),
+        }
+        self.coordinator.send_worker(node.number, plain.dumps(given))
+
+    def teardown_nodes(self) -> None:
+        """The session ends workers, through the coordinator."""
+
+    def _getrsyncdirs(self) -> list[Any]:
+        return []
+
+
+def _differing_keys(inputs: list[dict[str, Any]]) -> list[str]:
+    """Keys whose value depends on the worker: reading one before the fork would give all workers one answer."""
+    keys = {key for each in inputs for key in each}
+    missing = object()
+    return sorted(key for key in keys if any(each.get(key, missing) != inputs[0].get(key, missing) for each in inputs))
+
+

@@ -1,0 +1,356 @@
+"""The session that takes the place of xdist's ``DSession``.
+
+It inherits what users and plugins know of ``DSession`` (attributes, terminal lines, restart policy) and replaces what
+drives it: messages come from the coordinator, and tests are scheduled there unless a project brings a scheduler of
+its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from xdist.dsession import DSession, Interrupted, WorkerStatus
+from xdist.workermanage import unserialize_warning_message
+
+from outpace import __version__, collection, plain
+from outpace.wire import Closed, Kind, WireError
+
+from . import workers
+from .ending import Ending
+from .nodes import Node, Nodes
+from .replay import Replay
+from .scheduling import Coordinated, coordinated
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+    from outpace.launch import Coordinator
+
+_RESULT = struct.Struct("<IIId")
+
+
+class OutpaceSession(DSession):
+    def __init__(self, config: pytest.Config, coordinator: Coordinator, start_method: str) -> None:
+        super().__init__(config)
+        self.coordinator = coordinator
+        self.start_method = start_method
+        self.finished = False
+        self.ending = Ending(self)
+        self._crash_texts: dict[str, str] = {}
+        self._ids: list[str] = []
+        self._ids_of: dict[int, list[str]] = {}
+        self._again: set[str] = set()
+        self._handlers = {
+            Kind.COLLECTED: self._on_collected,
+            Kind.READY: self._on_ready,
+            Kind.RESULT: self._on_result,
+            Kind.EVENT: self._on_event,
+            Kind.BYE: self._on_bye,
+            Kind.DOWN: self._on_down,
+            Kind.STARTED: self._on_started,
+            Kind.UNSCHEDULED: self._on_unscheduled,
+            Kind.DIFFERENT: self._on_different,
+            Kind.FINISHED: self._on_finished,
+            Kind.FATAL: self._on_fatal,
+        }
+
+    # -- pytest's hooks
+
+    def pytest_report_header(self) -> str:
+        count = len(self.config.option.tx)
+        why = f" ({workers.reason})" if workers.reason else ""
+        method = "chosen after collection" if self.start_method == "auto" else f"{self.start_method} (asked for)"
+        return f"outpace {__version__}: {count} worker{'s' if count != 1 else ''}{why}, start method {method}"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        nodes = Nodes(self.config, self.coordinator)
+        self.nodemanager: Nodes = nodes
+        self.replay = Replay(self, nodes.testrunuid)
+        self._active_nodes.update(nodes.setup_nodes(self.queue.put))
+        self._session = session
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> Any:
+        return coordinated(config.getvalue("dist"), config, log, self)
+
+    @pytest.hookimpl
+    def pytest_runtestloop(self) -> bool:
+        self.sched = self.config.hook.pytest_xdist_make_scheduler(config=self.config, log=self.log)
+        assert self.sched is not None
+        self.shouldstop = False
+        option = self.config.option
+        self.coordinator.send(
+            Kind.PLAN,
+            mode=option.dist if self.is_coordinated else "external",
+            reorder=bool(getattr(option, "loadscopereorder", True)),
+            maxfail=self.maxfail or 0,
+            start_method=self.start_method,
+            workers=sorted(self.nodemanager.by_number),
+        )
+        with self._sigterm_as_interrupt():
+            try:
+                self._loop()
+            except KeyboardInterrupt:
+                self.ending.interrupted()
+                raise
+        self.ending.settle()
+        return True
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.ending.close()
+        self.ending.apply_exitstatus(session)
+        self._session = None
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        super().pytest_terminal_summary(terminalreporter)
+        self.ending.summarise(terminalreporter)
+
+    # -- the loop
+
+    @property
+    def is_coordinated(self) -> bool:
+        return isinstance(self.sched, Coordinated)
+
+    def _loop(self) -> None:
+        while not self.finished:
+            self.loop_once()
+
+    def loop_once(self) -> None:
+        """Process one message of the coordinator."""
+        try:
+            frame = self.coordinator.receive()
+        except (Closed, WireError) as error:
+            self.ending.coordinator_died(error)
+        self._handlers[frame.kind](frame.payload)
+        if self.shouldstop or (self.sched is not None and not self.is_coordinated and self.sched.tests_finished):
+            self.triggershutdown()
+
+    def triggershutdown(self) -> None:
+        if self.shuttingdown:
+            return
+        if self.shouldstop or self.is_coordinated:
+            self.shuttingdown = True
+            self.stop()
+        else:
+            super().triggershutdown()
+
+    def stop(self, *, interrupt: bool = False, kill: bool = False) -> None:
+        with contextlib.suppress(Closed):
+            self.coordinator.send(Kind.STOP, interrupt=interrupt, kill=kill)
+
+    def node(self, number: int) -> Node:
+        return self.nodemanager.by_number[number]
+
+    def node_and_blob(self, payload: bytes) -> tuple[Node, bytes]:
+        return self.node(int.from_bytes(payload[:4], "little")), payload[4:]
+
+    # -- messages
+
+    def _on_collected(self, payload: bytes) -> None:
+        node, blob = self.node_and_blob(payload)
+        ids = collection.decode_ids(blob)
+        self._ids_of[node.number] = ids
+        if not self._ids:
+            self._ids = ids
+            self.nodemanager.collected = len(ids)
+
+    def _on_started(self, payload: bytes) -> None:
+        started = json.loads(payload)
+        if self.start_method == "auto" and started["reasons"]:
+            for reason in started["reasons"][:3]:
+                self.report_line(f"outpace: workers are spawned, not forked: {reason}")
+        elif started["method"] == "fork" and started["reasons"]:
+            for reason in started["reasons"][:3]:
+                self.report_line(f"outpace: forked as asked, although {reason}")
+        if self.is_coordinated and started["method"] == "fork":
+            self._show_collection([node.gateway.spec for node in self.nodemanager.by_number.values()], self._ids)
+
+    def _show_collection(self, specs: list[Any], ids: list[str]) -> None:
+        if not self.terminal:
+            return
+        for spec in specs:
+            self.trdist.setstatus(spec, WorkerStatus.CollectionDone, tests_collected=len(ids), show=False)
+        if specs:
+            self.trdist.setstatus(specs[-1], WorkerStatus.CollectionDone, tests_collected=len(ids))
+        self.trdist.ensure_show_status()
+        self.terminal.write_line("")
+        if self.config.option.verbose > 0:
+            self.terminal.write_line(f"scheduling tests via {type(self.sched).__name__}")
+
+    def _on_ready(self, payload: bytes) -> None:
+        node, blob = self.node_and_blob(payload)
+        info = plain.loads(blob)
+        node.pid = info.pop("pid")
+        self.worker_workerready(node, info)
+        ids = self._ids_of.get(node.number, self._ids)
+        if self.is_coordinated:
+            self._ready_coordinated(node, ids)
+        else:
+            self.worker_collectionfinish(node, self._ids)
+
+    def _ready_coordinated(self, node: Node, ids: list[str]) -> None:
+        if self.shuttingdown:
+            return
+        self.config.hook.pytest_xdist_node_collection_finished(node=node, ids=ids)
+        assert self._session is not None and self.sched is not None
+        self._session.testscollected = len(ids)
+        first = not self.sched.collection_is_completed
+        self.sched.add_node_collection(node, ids)
+        if first and node.number in self._ids_of and len(self._ids_of) > 1:
+            self._show_collection([node.gateway.spec for node in self.nodemanager.by_number.values()], ids)
+
+    def _on_result(self, payload: bytes) -> None:
+        worker, item, finished, duration = _RESULT.unpack_from(payload)
+        node = self.node(worker)
+        self.replay.result(node, item, bool(finished), payload[_RESULT.size :])
+        if finished:
+            self.ending.records += 1
+            if not self.is_coordinated:
+                self.worker_runtest_protocol_complete(node, item, duration)
+
+    def _on_unscheduled(self, payload: bytes) -> None:
+        message = json.loads(payload)
+        self.worker_unscheduled(self.node(message["worker"]), message["items"])
+
+    def _on_event(self, payload: bytes) -> None:
+        node, blob = self.node_and_blob(payload)
+        name, content = plain.loads(blob)
+        if name == "warning":
+            self._on_warning(**content)
+        elif name == "collectreport":
+            self.replay.collect_report(node, content["data"])
+        elif name == "testreport":
+            self.replay.loose_report(node, content["data"])
+        elif name == "internal_error":
+            self._on_internal_error(node, content["text"])
+        else:
+            self.ending.event(node, name, content)
+
+    def _on_warning(self, data: dict[str, Any], **where: Any) -> None:
+        if where["when"] == "config" and self.ending.seen_warning(data):
+            return
+        self.worker_warning_recorded(unserialize_warning_message(data), **where)
+
+    def _on_internal_error(self, node: Node, text: str) -> None:
+        self._active_nodes.add(node)
+        self.worker_internal_error(node, text)
+        self.ending.internal_error()
+
+    def _on_bye(self, payload: bytes) -> None:
+        node, blob = self.node_and_blob(payload)
+        node._down = True
+        node.workeroutput = plain.loads(blob)
+
+    def _on_down(self, payload: bytes) -> None:
+        down = json.loads(payload)
+        node = self.node(down["worker"])
+        nodeid = self._ids[down["item"]] if down["item"] is not None else None
+        if down["crashed"]:
+            self._on_crash(node, nodeid, down)
+        elif hasattr(node, "workeroutput"):
+            self.ending.worker_finished(node, nodeid)
+        else:
+            self.config.hook.pytest_testnodedown(node=node, error="interrupted")
+            self._active_nodes.discard(node)
+            self._forget(node)
+
+    def _on_crash(self, node: Node, nodeid: str | None, down: dict[str, Any]) -> None:
+        node._down = True
+        self._active_nodes.add(node)
+        if nodeid is not None:
+            self._crash_texts[nodeid] = f"{down['phase']}: {down['cause']}" if down["phase"] != "idle" else down["cause"]
+        if isinstance(self.sched, Coordinated) and node in self.sched.nodes:
+            self.sched.crashed_with(node, nodeid)
+        error = "Not properly terminated"
+        if down["cause"]:
+            error = f"{error} ({down['cause']})"
+        self.worker_errordown(node, error)
+        again = nodeid is not None and nodeid in self._again
+        if again and nodeid is not None:
+            self._again.discard(nodeid)
+        self.ending.records += int(nodeid is not None and not again)
+        self.coordinator.send(Kind.VERDICT, worker=node.number, requeue=again)
+
+    def _on_different(self, payload: bytes) -> None:
+        from xdist.report import report_collection_diff
+
+        (number,) = json.loads(payload)["workers"]
+        first = min(self._ids_of)
+        text = report_collection_diff(self._ids_of[first], self._ids_of[number], f"gw{first}", f"gw{number}")
+        report = pytest.CollectReport(f"gw{number}", "failed", longrepr=text, result=[])
+        self.config.hook.pytest_collectreport(report=report)
+
+    def _on_finished(self, payload: bytes) -> None:
+        self.finished = True
+        self.ending.finished(json.loads(payload))
+
+    def _on_fatal(self, payload: bytes) -> None:
+        self.ending.fatal(json.loads(payload)["message"])
+
+    # -- what plugins ask for, and xdist's policies
+
+    def run_again(self, nodeid: str) -> None:
+        """``sched.mark_test_pending``: within ``pytest_handlecrashitem`` it is the verdict on the crash."""
+        if nodeid in self._crash_texts:
+            self._again.add(nodeid)
+        elif nodeid in self._ids:
+            self.coordinator.send(Kind.REQUEUE, item=self._ids.index(nodeid))
+
+    def handle_crashitem(self, nodeid: str, worker: Any) -> None:
+        path = nodeid.split("::")[0]
+        text = f"worker {worker.gateway.id!r} crashed while running {nodeid!r}"
+        how = self._crash_texts.setdefault(nodeid, "")
+        report = pytest.TestReport(
+            nodeid=nodeid,
+            location=(path, None, path),
+            keywords={},
+            outcome="failed",
+            longrepr=f"{text}\n{how}" if how else text,
+            when="???",  # type: ignore[arg-type]
+        )
+        report.node = worker  # type: ignore[attr-defined]
+        self.config.hook.pytest_handlecrashitem(crashitem=nodeid, report=report, sched=self.sched)
+        self._crash_texts.pop(nodeid, None)
+        self.config.hook.pytest_runtest_logreport(report=report)
+
+    def _clone_node(self, node: Any) -> Any:
+        import execnet
+
+        spec = execnet.XSpec(str(node.gateway.spec))
+        spec.id = None
+        self.nodemanager.group.allocate_id(spec)
+        clone = self.nodemanager.setup_node(spec, self.queue.put)
+        self._active_nodes.add(clone)
+        return clone
+
+    def _forget(self, node: Node) -> None:
+        if self.sched is not None and node in self.sched.nodes:
+            self.sched.remove_node(node)
+
+    @contextlib.contextmanager
+    def _sigterm_as_interrupt(self) -> Iterator[None]:
+        """A CI that cancels the job sends SIGTERM: reports are still to be written, as at Ctrl-C."""
+        try:
+            ours = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            if ours:
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
+        except ValueError:  # not the main thread
+            ours = False
+        try:
+            yield
+        finally:
+            if ours:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+__all__ = ["Interrupted", "OutpaceSession", "os"]

@@ -1,0 +1,37 @@
+"""How many workers `-n auto` means."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+    from outpace.launch import Coordinator
+
+# What decided the number, for the header.
+reason = ""
+
+
+def usable_workers(config: pytest.Config, coordinator: Coordinator, xdist_says: object) -> object:
+    """xdist's answer, no larger than the cores this process may really use."""
+    global reason
+    reason = ""
+    if not isinstance(xdist_says, int):
+        return xdist_says
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", "").strip().lstrip("-").isdigit():
+        reason = "PYTEST_XDIST_AUTO_NUM_WORKERS"
+        return xdist_says
+    own = {"xdist.plugin", "outpace.plugin"}
+    hook = config.hook.pytest_xdist_auto_num_workers
+    foreign = [each for each in hook.get_hookimpls() if getattr(each.plugin, "__name__", "") not in own]
+    if foreign:
+        reason = f"pytest_xdist_auto_num_workers of {foreign[-1].plugin_name}"
+        return xdist_says
+    coordinator.welcome()
+    if coordinator.cpus < xdist_says:
+        reason = coordinator.cpus_why
+        return coordinator.cpus
+    reason = coordinator.cpus_why if coordinator.cpus == xdist_says else f"{xdist_says} cores"
+    return xdist_says

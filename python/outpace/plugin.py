@@ -1,0 +1,180 @@
+"""The ``pytest11`` plugin: options, the early start of the template, and the exchange of xdist's session for ours.
+
+xdist stays the owner of its options, fixtures, marker and hooks. When a run is distributed, outpace's session is
+registered in place of xdist's ``DSession``. In workers this module only adds its options and hooks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from . import entry
+from .launch import Coordinator, LaunchError
+
+if TYPE_CHECKING:
+    from .controller.session import OutpaceSession
+
+START_METHODS = ("auto", "fork", "spawn")
+
+_coordinator_key = pytest.StashKey[Coordinator]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("outpace", "outpace: parallel runs")
+    group.addoption(
+        "--start-method",
+        dest="outpace_start_method",
+        choices=START_METHODS,
+        default=None,
+        help="How workers start: forks of one collected process, processes of their own that each collect, or what is "
+        "safe (auto, the default).",
+    )
+    parser.addini("outpace_start_method", "How workers start: auto, fork or spawn.", default="auto")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from . import hooks
+
+    pluginmanager.add_hookspecs(hooks)
+
+
+def start_method(config: pytest.Config) -> str:
+    method: str = config.getoption("outpace_start_method") or config.getini("outpace_start_method")
+    if method not in START_METHODS:
+        raise pytest.UsageError(
+            f"outpace_start_method = {method!r} in {config.inipath}: choose from {', '.join(START_METHODS)}"
+        )
+    return method
+
+
+# ---------------------------------------------------------------- before the configuration
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None, Any, None]:
+    """Start coordinator and template while this process still imports conftests: their start then costs nothing."""
+    if _will_distribute(early_config.known_args_namespace) and not _in_worker():
+        try:
+            early_config.stash[_coordinator_key] = Coordinator()
+        except LaunchError as error:
+            raise pytest.UsageError(f"outpace: {error}") from None
+        early_config.add_cleanup(lambda: _close(early_config))
+    yield
+
+
+def _will_distribute(known: Any) -> bool:
+    """What the command line and ``addopts`` say so far; a conftest may still change it."""
+    serial = ("help", "version", "collectonly", "usepdb", "showfixtures", "show_fixtures_per_test", "markers")
+    if any(getattr(known, name, False) for name in serial) or getattr(known, "looponfail", False):
+        return False
+    workers = getattr(known, "numprocesses", None)
+    if workers is None and not getattr(known, "tx", None):
+        return entry.parallel_by_default
+    return bool(workers) or (getattr(known, "dist", "no") != "no" and workers != 0)
+
+
+def _in_worker() -> bool:
+    """Whether this process is a template or worker that is just being configured."""
+    from .launch import is_configuring_worker
+
+    return is_configuring_worker()
+
+
+def _close(config: pytest.Config) -> None:
+    coordinator = config.stash.get(_coordinator_key, None)
+    if coordinator is not None:
+        del config.stash[_coordinator_key]
+        coordinator.close()
+
+
+# ---------------------------------------------------------------- the number of workers
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
+        return
+    option = config.option
+    if entry.parallel_by_default and option.numprocesses is None and not option.tx and not option.distload:
+        option.numprocesses = "auto"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, Any, None]:
+    """xdist's own answer does not know cgroup quotas; a project's hook or the environment has the last word."""
+    from .controller.workers import usable_workers
+
+    outcome = yield
+    coordinator = config.stash.get(_coordinator_key, None)
+    if coordinator is not None and outcome.excinfo is None:
+        count = usable_workers(config, coordinator, outcome.get_result())
+        outcome.force_result(count)
+
+
+# ---------------------------------------------------------------- the exchange
+
+
+@pytest.hookimpl
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """xdist registers its session when the run is to be distributed: that is the moment to put ours there."""
+    xdist_session = getattr(sys.modules.get("xdist.dsession"), "DSession", None)
+    if xdist_session is not None and type(plugin) is xdist_session and manager.hasplugin("dsession"):
+        _take_over(plugin.config)  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not session.config.pluginmanager.hasplugin("dsession"):
+        _close(session.config)
+
+
+def _take_over(config: pytest.Config) -> None:
+    from .controller.eligibility import obstacle
+    from .controller.session import OutpaceSession
+
+    manager = config.pluginmanager
+    option = config.option
+    if option.showfixtures or option.show_fixtures_per_test:
+        # These print what this process collects; with workers there is nothing to print.
+        _remove(config, "dsession", "terminaldistreporter")
+        option.dist, option.tx = "no", []
+        return _close(config)
+    reason = obstacle(config)
+    if reason is not None:
+        manager.register(_Notice(f"outpace: not used, {reason}; this run is xdist's"), "outpace-notice")
+        return _close(config)
+    method = start_method(config)
+    coordinator = _coordinator(config)
+    _remove(config, "dsession", "terminaldistreporter")
+    session: OutpaceSession = OutpaceSession(config, coordinator, method)
+    manager.register(session, "dsession")
+
+
+def _coordinator(config: pytest.Config) -> Coordinator:
+    coordinator = config.stash.get(_coordinator_key, None)
+    try:
+        if coordinator is None:
+            coordinator = config.stash[_coordinator_key] = Coordinator()
+            config.add_cleanup(lambda: _close(config))
+        coordinator.welcome()
+    except LaunchError as error:
+        raise pytest.UsageError(f"outpace: {error}") from None
+    return coordinator
+
+
+def _remove(config: pytest.Config, *names: str) -> None:
+    for name in names:
+        if config.pluginmanager.hasplugin(name):
+            config.pluginmanager.unregister(name=name)
+
+
+class _Notice:
+    def __init__(self, line: str) -> None:
+        self.line = line
+
+    def pytest_report_header(self) -> str:
+        return self.line

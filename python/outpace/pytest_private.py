@@ -1,0 +1,108 @@
+"""Every use of a name that pytest does not document, and of no other package's.
+
+Each function answers for pytest 7.4 to 9.2 and for a session in which the plugin behind the name is switched off
+(``-p no:capture`` and the like): it then returns nothing, it does not raise. No other module of outpace may touch an
+underscored attribute of pytest. The functions are in the order of their names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+
+    import pytest
+
+
+def drop_paste(config: pytest.Config) -> None:
+    """Switch ``--pastebin`` off: close the copy of the terminal's text, put the terminal's own ``write`` back."""
+    if getattr(config.option, "pastebin", None) is None:
+        return
+    config.option.pastebin = None
+    key = getattr(importlib.import_module("_pytest.pastebin"), "pastebinfile_key", None)
+    if key is None or key not in config.stash:
+        return
+    config.stash[key].close()
+    del config.stash[key]
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if "write" in vars(getattr(reporter, "_tw", config)):
+        del reporter._tw.write
+
+
+def exception_queues(config: pytest.Config) -> list[deque[Any]]:
+    """Unraisable and thread exceptions that wait for the next test to be reported (pytest >= 8.4)."""
+    queues = []
+    for module, name in (
+        ("_pytest.unraisableexception", "unraisable_exceptions"),
+        ("_pytest.threadexception", "thread_exceptions"),
+    ):
+        with contextlib.suppress(ImportError, AttributeError, KeyError):
+            queues.append(config.stash[getattr(importlib.import_module(module), name)])
+    return queues
+
+
+def fd_captures(config: pytest.Config) -> list[Any]:
+    """The captures of file descriptors 0, 1, 2 of this session; empty with ``-s`` and ``--capture=sys``."""
+    manager = config.pluginmanager.getplugin("capturemanager")
+    streams = getattr(manager, "_global_capturing", None)
+    captures = (getattr(streams, name, None) for name in ("in_", "out", "err"))
+    return [capture for capture in captures if hasattr(capture, "targetfd_save")]
+
+
+def is_capturing(capture: Any) -> bool:
+    """Whether the descriptor points at the capture's file just now (it does not while capture is suspended)."""
+    return getattr(capture, "_state", None) == "started"
+
+
+def move_tmp_paths(config: pytest.Config, basetemp: str | None) -> None:
+    """Give ``tmp_path`` and its relatives a base folder of their own, made at first use."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is None:
+        return
+    if basetemp is not None:
+        factory._given_basetemp = Path(basetemp)
+        config.option.basetemp = basetemp
+    factory._basetemp = None
+    if hasattr(factory, "_next_number"):
+        factory._next_number = {}
+    if hasattr(factory, "_exit_stack"):
+        factory._exit_stack = contextlib.ExitStack()
+
+
+def prepare_config(args: list[str]) -> pytest.Config:
+    """A configured session's ``Config``, made as ``pytest.main`` makes it, without running it."""
+    from _pytest.config import _prepareconfig
+
+    return _prepareconfig(args, None)
+
+
+def resolve_nextitem_at_teardown(config: pytest.Config, real: Callable[[object], object]) -> None:
+    """Have ``pytest_runtest_teardown`` called with ``real(nextitem)`` in place of ``nextitem``.
+
+    A hook wrapper cannot change an argument; the caller of this one hook can. Proxies of conftest-specific hooks share
+    the caller.
+    """
+    hook = config.hook.pytest_runtest_teardown
+    execute = hook._hookexec
+
+    def with_real_item(name: str, implementations: Any, arguments: dict[str, Any], firstresult: bool) -> object:
+        if "nextitem" in arguments:
+            arguments["nextitem"] = real(arguments["nextitem"])
+        return execute(name, implementations, arguments, firstresult)
+
+    hook._hookexec = with_real_item
+
+
+def set_program_name(config: pytest.Config, name: str) -> None:
+    config._parser.prog = name
+
+
+def worker_basetemp(config: pytest.Config, worker_id: str) -> str | None:
+    """The base of a worker's temporary folders, inside the controller's own."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    return None if factory is None else str(factory.getbasetemp() / f"popen-{worker_id}")

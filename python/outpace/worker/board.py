@@ -1,0 +1,62 @@
+"""This process's lane of the shared board: what it is doing, and which grants it may still claim.
+
+The coordinator reads a lane when a worker dies or hangs, and revokes grants through it. All stores are single aligned
+words, so the other side never sees half of one.
+"""
+
+from __future__ import annotations
+
+import mmap
+import time
+
+LANE = 64
+NO_LIMIT = 0xFFFFFFFF
+
+IDLE, SETUP, CALL, TEARDOWN, FINISH, START = range(6)
+
+_monotonic = time.monotonic
+
+
+class Board:
+    """The mapped memory, shared by all processes of a run."""
+
+    def __init__(self, fd: int) -> None:
+        self._memory = mmap.mmap(fd, 0)
+        self.words = memoryview(self._memory).cast("I")
+        self.doubles = memoryview(self._memory).cast("d")
+
+    def lane(self, number: int) -> Lane:
+        return Lane(self, number)
+
+
+class Lane:
+    """One worker's words; layout in ``docs/design/protocol.md``."""
+
+    def __init__(self, board: Board, number: int) -> None:
+        self._words = board.words
+        self._doubles = board.doubles
+        self._limit = number * LANE // 4
+        self._position = self._limit + 1
+        self._item = self._limit + 2
+        self._phase = self._limit + 3
+        self._began = number * LANE // 8 + 2
+
+    def claim(self, position: int) -> bool:
+        """Claim the grant at ``position``; False when it has been revoked.
+
+        Store, then load: the coordinator stores the limit, fences, then loads the position, so at least one of the two
+        sides sees the other's store.
+        """
+        words = self._words
+        words[self._position] = position + 1
+        if position < words[self._limit]:
+            return True
+        words[self._position] = position
+        return False
+
+    def enter(self, phase: int) -> None:
+        self._words[self._phase] = phase
+        self._doubles[self._began] = _monotonic()
+
+    def item(self, index: int | None) -> None:
+        self._words[self._item] = 0 if index is None else index + 1

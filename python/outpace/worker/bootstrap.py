@@ -1,0 +1,137 @@
+"""The first Python code of a template or spawned worker.
+
+Started by the coordinator with a socket and the board. While the controller is still configuring itself it imports
+pytest, then waits for its input, becomes a pytest session in worker role, and leaves the rest to
+:mod:`outpace.worker.session`. It must import nothing of the user's before that input has come.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+from outpace import __version__, plain
+from outpace.launch import DESCRIPTORS, configuring_worker
+from outpace.wire import Channel, Closed, Kind
+
+from . import board
+
+
+def main() -> None:
+    socket_fd, board_fd = map(int, os.environ.pop(DESCRIPTORS).split(","))
+    os.set_inheritable(socket_fd, False)
+    shared = board.Board(board_fd)
+    os.close(board_fd)
+    channel = Channel(socket_fd)
+    sys.argv[:] = ["-c"]
+    try:
+        channel.send(Kind.W_HELLO, json.dumps({"version": __version__}).encode())
+        _import_ahead()
+        frame = channel.receive_with_descriptors()
+    except Closed:
+        os._exit(0)
+    if frame.kind != Kind.INIT:
+        os._exit(0)
+    lane = int.from_bytes(frame.payload[:4], "little")
+    shared.lane(lane).enter(board.START)
+    _run(channel, shared, lane, plain.loads(frame.payload[4:]))
+
+
+def _import_ahead() -> None:
+    """What the session will import anyway, as long as there is nothing else to do."""
+    import _pytest.config
+
+    from . import session
+
+    # Plugins of pytest's own are imported when they are registered; they are not subject to assertion rewriting.
+    for name in _pytest.config.default_plugins:
+        __import__(f"_pytest.{name}")
+    del session
+
+
+def _run(channel: Channel, shared: board.Board, lane: int, given: dict[str, Any]) -> None:
+    from .detect import RecordingInput, TracedEnviron
+    from .template import Forkable, finish_worker
+
+    _take_over_process(given)
+    workerinput = RecordingInput(given["workerinput"], given["per_worker_keys"])
+    environ = TracedEnviron()
+    forkable = Forkable(environ, workerinput)
+    environ.install()
+    worker = None
+    code = 0
+    try:
+        worker = _configure(channel, shared, lane, given, forkable)
+        worker.config.hook.pytest_cmdline_main(config=worker.config)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except KeyboardInterrupt:
+        code = 2
+    except Closed:
+        os._exit(0)
+    except BaseException as error:
+        code = 1
+        _report(worker.channel if worker else channel, error)
+    if worker is not None and worker.forkable.template is not None:
+        finish_worker(worker)
+        os._exit(code)
+    sys.exit(code)
+
+
+def _take_over_process(given: dict[str, Any]) -> None:
+    """Become what xdist's worker would be: the controller's environment, folder and path, a worker's identity."""
+    target: dict[str, str] = given["environ"]
+    for name in [name for name in os.environ if name not in target]:
+        del os.environ[name]
+    for name, value in target.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    if os.getcwd() != given["cwd"]:
+        os.chdir(given["cwd"])
+    sys.path[:] = given["sys_path"]
+    workerinput = given["workerinput"]
+    os.environ["PYTEST_XDIST_TESTRUNUID"] = workerinput["testrunuid"]
+    os.environ["PYTEST_XDIST_WORKER"] = workerinput["workerid"]
+    os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(workerinput["workercount"])
+
+
+def _configure(channel: Channel, shared: board.Board, lane: int, given: dict[str, Any], forkable: Any) -> Any:
+    from outpace import pytest_private
+
+    from .session import WorkerSession
+
+    with configuring_worker():
+        config = pytest_private.prepare_config(given["args"])
+    option = config.option
+    option.loadgroup = given["dist"] == "loadgroup"
+    option.looponfail = False
+    option.usepdb = False
+    option.dist = "no"
+    option.distload = False
+    option.numprocesses = None
+    option.maxprocesses = None
+    option.basetemp = given["basetemp"]
+    pytest_private.set_program_name(config, os.path.basename(given["workerinput"]["mainargv"][0]))
+    config.workerinput = forkable.workerinput
+    config.workeroutput = {}
+    worker = WorkerSession(config, channel, shared, lane, forkable)
+    config.pluginmanager.register(worker, "outpace-worker")
+    return worker
+
+
+def _report(channel: Channel, error: BaseException) -> None:
+    """An error that no pytest session was there to report."""
+    import pytest
+
+    if isinstance(error, pytest.UsageError):
+        content: tuple[str, dict[str, Any]] = ("usage_error", {"messages": [str(arg) for arg in error.args]})
+    else:
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        content = ("start_error", {"text": text})
+    try:
+        channel.send(Kind.W_EVENT, plain.dumps(content))
+    except Closed:
+        pass

@@ -1,0 +1,148 @@
+"""The loop of a worker: ask for a test, run it through the whole protocol, say what came of it.
+
+pytest must know the next test when it tears the current one down, because fixtures that both use stay alive. Here the
+next test is chosen only then: ``nextitem`` is a stand-in that asks the coordinator when somebody looks at it, and the
+teardown hook gets the real item in its place.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from outpace import pytest_private
+from outpace.wire import Kind
+
+from . import board
+
+if TYPE_CHECKING:
+    import pytest
+
+    from outpace.wire import Channel
+
+    from .board import Lane
+    from .reporting import Reporting
+
+_perf_counter = time.perf_counter
+
+
+class NextItem:
+    """Stands for the test that follows; asks for it when looked at. False when there is none."""
+
+    __slots__ = ("_item", "_loop")
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop: Loop | None = loop
+        self._item: pytest.Item | None = None
+
+    def resolve(self) -> pytest.Item | None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            self._item = loop.choose_next()
+        return self._item
+
+    def __bool__(self) -> bool:
+        return self.resolve() is not None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.resolve(), name)
+
+    def __eq__(self, other: object) -> bool:
+        return self.resolve() == other
+
+    def __hash__(self) -> int:
+        return hash(self.resolve())
+
+    def __repr__(self) -> str:
+        return repr(self.resolve())
+
+
+class Loop:
+    def __init__(self, session: pytest.Session, channel: Channel, lane: Lane, reporting: Reporting) -> None:
+        self.session = session
+        self.channel = channel
+        self.lane = lane
+        self.reporting = reporting
+        self.running: int | None = None
+        self._granted: deque[tuple[int, int]] = deque()
+        self._position = 0
+        self._next: int | None = None
+        self._over = False
+
+    def run(self) -> None:
+        session = self.session
+        titles = _titles()
+        pytest_private.resolve_nextitem_at_teardown(session.config, _real)
+        index = self._ask_idle()
+        while index is not None:
+            titles(f"[pytest-xdist running] {session.items[index].nodeid}")
+            self._run_one(index)
+            titles("[pytest-xdist idle]")
+            if session.shouldfail or session.shouldstop:
+                break
+            index = self._next if self._next is not None else self._ask_idle()
+
+    def _run_one(self, index: int) -> None:
+        item = self.session.items[index]
+        self._next = None
+        self.running = index
+        self.lane.item(index)
+        self.reporting.begin(index)
+        start = _perf_counter()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self))
+        self.reporting.end(_perf_counter() - start)
+        self.lane.enter(board.IDLE)
+        self.lane.item(None)
+        self.running = None
+
+    def choose_next(self) -> pytest.Item | None:
+        """The test after the running one; None when none is known, so that everything is torn down."""
+        if self._over or self.session.shouldfail or self.session.shouldstop:
+            return None
+        self._next = self._claim()
+        if self._next is None:
+            self.reporting.ask(self._position, running=True)
+            self._receive()
+            self._next = self._claim()
+        return None if self._next is None else self.session.items[self._next]
+
+    def _ask_idle(self) -> int | None:
+        """Waits for a test; None at the end of the session."""
+        while True:
+            index = self._claim()
+            if index is not None or self._over:
+                return index
+            self.reporting.ask(self._position, running=False)
+            self._receive()
+
+    def _claim(self) -> int | None:
+        if self._granted:
+            position, index = self._granted.popleft()
+            if self.lane.claim(position):
+                self._position = position + 1
+                return index
+            self._granted.clear()
+        return None
+
+    def _receive(self) -> None:
+        frame = self.channel.receive()
+        if frame.kind == Kind.GRANT:
+            position, *items = struct.unpack(f"<{len(frame.payload) // 4}I", frame.payload)
+            self._granted.extend(enumerate(items, position))
+        elif frame.kind == Kind.SHUTDOWN:
+            self._over = True
+
+
+def _real(nextitem: object) -> object:
+    return nextitem.resolve() if isinstance(nextitem, NextItem) else nextitem
+
+
+def _titles() -> Any:
+    """``setproctitle``, where it is installed; process titles are a courtesy."""
+    try:
+        from setproctitle import setproctitle
+    except ImportError:
+        return lambda title: None
+    return setproctitle

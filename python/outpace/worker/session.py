@@ -1,0 +1,157 @@
+"""The plugin that makes a pytest session a template or a worker.
+
+It takes the place of xdist's ``WorkerInteractor``: same hooks, same attributes on ``config``. What it hears goes to
+:class:`~outpace.worker.reporting.Reporting`; what it is told comes from the coordinator.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import struct
+import sys
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from outpace import collection, plain
+from outpace.wire import Kind
+
+from . import board
+from .loop import Loop
+from .reporting import Reporting, warning_data
+from .template import Forkable, serve
+
+if TYPE_CHECKING:
+    from outpace.wire import Channel
+
+    from .board import Board
+
+
+def worker_info() -> dict[str, Any]:
+    """What xdist calls ``workerinfo``."""
+    return {
+        "version": sys.version,
+        "version_info": tuple(sys.version_info),
+        "sysplatform": sys.platform,
+        "platform": platform.platform(),
+        "executable": sys.executable,
+        "cwd": os.getcwd(),
+        "pid": os.getpid(),
+    }
+
+
+class WorkerSession:
+    """The worker role of this process."""
+
+    def __init__(self, config: pytest.Config, channel: Channel, shared: Board, lane: int, forkable: Forkable) -> None:
+        self.config = config
+        self.channel = channel
+        self.board = shared
+        self.lane = shared.lane(lane)
+        self.forkable = forkable
+        self.reporting = Reporting(config, channel)
+        self.session: pytest.Session | None = None
+        self.is_worker = False
+        # "loadgroup" before the options became those of a worker
+        self.wants_groups = bool(config.option.loadgroup)
+
+    # -- the way to the first test
+
+    @pytest.hookimpl
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self.session = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        if isinstance(collector, pytest.File):
+            self.reporting.status(f"collecting {collector.nodeid}")
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, Any, None]:
+        outcome = yield
+        error = outcome.excinfo
+        if error is not None and issubclass(error[0], pytest.UsageError):
+            self.reporting.event("usage_error", messages=[str(arg) for arg in error[1].args])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        ids = [item.nodeid for item in session.items]
+        groups = [_group(item) for item in session.items] if self.wants_groups else []
+        reasons = self.forkable.reasons(self.config)
+        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons))
+        if serve(self, session):
+            self.is_worker = True
+            self.reporting = Reporting(self.config, self.channel)
+            self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))
+            self.loop = Loop(session, self.channel, self.lane, self.reporting)
+            self.loop.run()
+        self.lane.enter(board.FINISH)
+        return True
+
+    # -- tests
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        self.lane.enter(board.SETUP)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        self.lane.enter(board.CALL)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        self.lane.enter(board.TEARDOWN)
+
+    @pytest.hookimpl
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        self.reporting.logstart(nodeid, location)
+
+    @pytest.hookimpl
+    def pytest_runtest_logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        self.reporting.logfinish(nodeid, location)
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.reporting.logreport(report)
+
+    # -- whatever else there is to tell
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if not report.passed:
+            self.reporting.event("collectreport", data=self.reporting.serialise(report))
+
+    @pytest.hookimpl
+    def pytest_warning_recorded(
+        self, warning_message: Any, when: str, nodeid: str, location: tuple[str, int, str] | None
+    ) -> None:
+        self.reporting.event("warning", data=warning_data(warning_message), when=when, nodeid=nodeid, location=location)
+
+    @pytest.hookimpl
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.reporting.event("internal_error", text=str(excrepr))
+
+    @pytest.hookimpl
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        value = excinfo.value
+        if isinstance(value, pytest.exit.Exception):
+            self.reporting.event("exit", reason=value.msg, returncode=value.returncode)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, None]:
+        output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
+        output["exitstatus"] = int(exitstatus)
+        output["shouldfail"] = session.shouldfail
+        output["shouldstop"] = session.shouldstop
+        yield
+        self.reporting.send(Kind.W_BYE, plain.dumps(output))
+
+
+def _group(item: pytest.Item) -> str | None:
+    names = {
+        str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
+        for mark in item.iter_markers("xdist_group")
+    }
+    return "_".join(sorted(names)) or None

@@ -1,0 +1,62 @@
+"""The open output files of a process, found so that nothing buffered is written twice or lost.
+
+A buffer that is not empty at a fork is written by the parent and by every child; a buffer that is not empty at
+``os._exit`` is never written, while an interpreter that ends in the ordinary way would have written it. Files are found
+through the garbage collector; they are flushed, never closed.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import sys
+import weakref
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+_KINDS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+
+
+@dataclass(frozen=True)
+class Writers:
+    """The files that were open for writing when the heap was frozen."""
+
+    files: tuple[weakref.ref[Any], ...]
+
+    @classmethod
+    def freeze_heap(cls) -> Writers:
+        """Collect garbage, note the open files, and move all that lives out of the collector's sight.
+
+        Without the freeze the first collection in each fork would write to, and so copy, every page of the heap.
+        """
+        gc.collect()
+        found = tuple(weakref.ref(file) for file in _open_files())
+        gc.freeze()
+        return cls(found)
+
+    def flush(self) -> None:
+        _flush_streams()
+        _flush(file for file in (ref() for ref in self.files) if file is not None)
+
+
+def flush_all(inherited: Writers) -> None:
+    """Flush the files that were inherited and those opened since."""
+    inherited.flush()
+    _flush(_open_files())
+
+
+def _open_files() -> list[Any]:
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), _KINDS)]
+
+
+def _flush_streams() -> None:
+    _flush(stream for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__) if stream is not None)
+
+
+def _flush(files: Iterable[Any]) -> None:
+    for file in files:
+        with suppress(OSError, ValueError, AttributeError):
+            if not file.closed:
+                file.flush()

@@ -1,0 +1,3 @@
+from ledger.accounts import Account, transfer
+
+__all__ = ["Account", "transfer"]
