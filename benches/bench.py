@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from benchlib.facts import machine, versions
 from benchlib.runners import RUNNERS, Runner
-from benchlib.session import Experiment, Outcome, Session
+from benchlib.session import Experiment, Session
 from benchlib.tables import as_json, report
 from benchlib.targets import XDIST, judge, verdict_table
 from suites import SUITES, Options, generate
@@ -100,7 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser().error("no runner is installed: run benches/setup.sh first")
     facts = machine()
     facts.update(versions(options.venvs, [runner for experiment, _ in planned for runner in experiment.runners]))
-    outcomes: list[Outcome] = []
+    interrupted = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
         session = Session(
             options.venvs,
@@ -108,8 +110,13 @@ def main(arguments: list[str] | None = None) -> int:
             timeout=options.timeout,
             say=lambda line: print(line, file=sys.stderr, flush=True),
         )
-        for experiment, sampled in planned:
-            outcomes.append(session.run(experiment, rounds=options.pairs, sampled_rounds=sampled))
+        try:
+            for experiment, sampled in planned:
+                session.run(experiment, rounds=options.pairs, sampled_rounds=sampled)
+        except KeyboardInterrupt:
+            print("interrupted: the figures are those of the runs made so far", file=sys.stderr)
+            interrupted = True
+    outcomes = session.outcomes
     facts["load after"] = f"{os.getloadavg()[0]:.1f}"
     text = report(facts, outcomes, options.baseline, options.pairs)
     verdicts = judge({outcome.experiment.suite: outcome for outcome in outcomes}) if options.check else []
@@ -120,6 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.markdown.write_text(text)
     if options.json:
         options.json.write_text(json.dumps(as_json(facts, outcomes, options.baseline), indent=1) + "\n")
+    if interrupted:
+        return 130
     if verdicts:
         return int(any(verdict.word != "met" for verdict in verdicts))
     return int(any(outcome.wrong(sample) for outcome in outcomes for runs in outcome.timed.values() for sample in runs))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 import bench
+import pytest
 from benchlib import summary
 from benchlib.measure import Sample, environment, passed_tests, run
 from benchlib.processes import descendants, parse_stat
@@ -253,6 +256,26 @@ open("pid", "w").write(str(child.pid))
         assert sample.wall < 10
         assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
 
+    def test_an_interrupted_run_leaves_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(*_: object) -> bool:
+            deadline = time.monotonic() + 10
+            while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("benchlib.measure._watch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            python(
+                """
+child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+open("part", "w").write(str(child.pid))
+os.rename("part", "pid")
+time.sleep(600)
+""",
+                tmp_path,
+            )
+        assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
+
     def test_a_run_that_takes_too_long_is_stopped(self, tmp_path: Path) -> None:
         sample = python("time.sleep(600)", tmp_path, timeout=0.5)
         assert sample.timed_out
@@ -267,7 +290,7 @@ os.fork()
 time.sleep(1)
 """
         sample = python(code, tmp_path, sampled=True)
-        assert sample.peak_pss is not None and sample.peak_count is not None
+        assert sample.peak_pss is not None
         assert 100e6 < sample.peak_pss < 150e6
         assert sample.peak_count == 4
         (use,) = (use for name, use in sample.programs.items() if name.startswith("python"))
@@ -351,7 +374,8 @@ class TestSuites:
         sample = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], tmp_path / "suite")
         assert sample.ok
         assert sample.passed
-        assert sample.first_test is not None and 0 < sample.first_test < sample.wall
+        assert sample.first_test is not None
+        assert 0 < sample.first_test < sample.wall
 
     def test_a_folder_in_use_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
@@ -362,3 +386,70 @@ class TestSuites:
         assert done.returncode == 2
         assert "is not empty" in done.stderr
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+class TestCommand:
+    """The whole command, with programs in the place of runners that only say what runners say."""
+
+    @pytest.fixture
+    def venvs(self, tmp_path: Path) -> Path:
+        programs = tmp_path / "venvs" / "main" / "bin"
+        programs.mkdir(parents=True)
+        (programs / "python").symlink_to(sys.executable)
+        (programs / "outpace").touch()
+        (programs / "pytest").write_text('#!/bin/sh\necho "outpace 1.0"\necho "== 7 passed in 0.01s =="\n')
+        (programs / "pytest").chmod(0o755)
+        return tmp_path / "venvs"
+
+    def test_check_judges_every_target(self, venvs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        files = ["--json", str(tmp_path / "samples.json"), "--markdown", str(tmp_path / "table.md")]
+        command = ["--check", "--scale", "0.001", "--pairs", "2", "--pss-rounds", "1", "--venvs", str(venvs), *files]
+        assert bench.main(command) == 1
+        text = capsys.readouterr().out
+        rows = [line for line in text.rpartition("### Targets")[2].splitlines() if line.startswith("|")][2:]
+        verdicts = [row.split("|")[-2].strip() for row in rows]
+        assert len(verdicts) == 8
+        # No test ran, so none was first; and no coordinator was there.
+        assert [index for index, verdict in enumerate(verdicts) if verdict == "not measured"] == [5, 6, 7]
+        assert (tmp_path / "table.md").read_text() == text.rstrip("\n") + "\n"
+        data = json.loads((tmp_path / "samples.json").read_text())
+        assert [(made["suite"], made["workers"]) for made in data["experiments"]] == [
+            ("tiny", 2),
+            ("onefile", 2),
+            ("imports", 8),
+        ]
+        assert [len(runs) for runs in data["experiments"][0]["timed"].values()] == [2, 2, 2, 2]
+
+    def test_the_report_names_no_path_and_no_host(self, venvs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        command = ["--suite", "onefile", "--runner", "serial", "--runner", "outpace", "--pairs", "1"]
+        assert bench.main([*command, "--venvs", str(venvs)]) == 0
+        text = capsys.readouterr().out
+        assert "| outpace |" in text
+        assert "/" not in text.replace("1/", "")
+        assert platform.node() not in text.split()
+
+    def test_an_interrupted_bench_reports_what_it_has(
+        self, venvs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        runs = iter(range(4))
+
+        def fourth_is_interrupted(*arguments: Any, **options: Any) -> Sample:
+            if next(runs) == 3:
+                raise KeyboardInterrupt
+            return run(*arguments, **options)
+
+        monkeypatch.setattr("benchlib.session.run", fourth_is_interrupted)
+        assert bench.main(["--suite", "onefile", "--runner", "serial", "--venvs", str(venvs)]) == 130
+        assert "2 of 2 |" in capsys.readouterr().out
+
+    def test_a_runner_remembers_only_when_warm(self, venvs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """This pytest passes one test more in each run of which it finds the trace of an earlier one."""
+        (venvs / "main" / "bin" / "pytest").write_text(
+            '#!/bin/sh\necho "outpace 1.0"\nmkdir -p .outpace\necho >>.outpace/runs\n'
+            'echo "$(wc -l <.outpace/runs) passed"\n'
+        )
+        command = ["--suite", "onefile", "--runner", "outpace", "--pairs", "2", "--venvs", str(venvs)]
+        assert bench.main(command) == 0
+        assert "1 tests" in capsys.readouterr().out
+        assert bench.main([*command, "--warm"]) == 1
+        assert "outpace did not pass 1 tests in 2 of 2 runs" in capsys.readouterr().out

@@ -113,7 +113,11 @@ def run(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            timed_out = not _watch(process.pid, started + timeout, sampler)
+            try:
+                timed_out = not _watch(process.pid, started + timeout, sampler)
+            except BaseException:
+                _reap_orphans(0.0)
+                raise
             if timed_out:
                 os.kill(process.pid, signal.SIGKILL)
             _, status, usage = os.wait4(process.pid, 0)

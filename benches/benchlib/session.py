@@ -51,9 +51,12 @@ class Session:
         self._work = work
         self._timeout = timeout
         self._say = say
+        self.outcomes: list[Outcome] = []
 
     def run(self, experiment: Experiment, *, rounds: int, sampled_rounds: int = 0) -> Outcome:
+        """Fill a new outcome, which is in `outcomes` from the start, so that an interrupted one is not lost."""
         outcome = Outcome(experiment)
+        self.outcomes.append(outcome)
         folders = {runner.name: self._prepare(experiment, runner) for runner in experiment.runners}
         for runner in experiment.runners:
             sample = self._once(experiment, runner, folders[runner.name], sampled=False)

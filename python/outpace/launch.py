@@ -100,8 +100,8 @@ class Coordinator:
         self.channel = Channel(ours.detach())
         self.send(Kind.HELLO, version=__version__)
         self.send(Kind.TEMPLATE, argv=python_command())
-        self.cpus = 0
-        self.cpus_why = ""
+        self.cpu_quota: int | None = None
+        self.cpus = ""
 
     def welcome(self) -> None:
         """Waits for the coordinator's first word; refuses one of another version."""
@@ -115,7 +115,7 @@ class Coordinator:
         if first.kind != Kind.WELCOME:
             self.close()
             raise LaunchError(content.get("message", f"unexpected answer {first.kind}"))
-        self.cpus, self.cpus_why = content["cpus"], content["cpus_why"]
+        self.cpu_quota, self.cpus = content["cpu_quota"], content["cpus"]
 
     def send(self, kind: int, **message: Any) -> None:
         self.channel.send(kind, json.dumps(message).encode())

@@ -1,6 +1,6 @@
 """A small project on disk, and ways to run pytest on it: the engine under test, plain xdist, serial.
 
-Every run is a process group of its own under a time limit, so a run that hangs fails its test and leaves nothing behind.
+Every run is a process group of its own under a time limit: a run that hangs fails its test and leaves nothing behind.
 The environment of the run is this one without the variables that would steer the inner pytest.
 """
 
@@ -46,6 +46,11 @@ class Run:
     out: str
     err: str
     record: dict[str, Any] | None = None
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        assert self.record is not None, self.out + self.err
+        return self.record
 
     @property
     def lines(self) -> list[str]:

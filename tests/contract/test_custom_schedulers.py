@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from project import Project
 from test_schedulers import placed
 
@@ -48,7 +47,8 @@ WHOLE_INTERFACE = '''
         def collection_is_completed(self): return self.collection is not None or len(self.nodes_of) >= self.numnodes
         @property
         def tests_finished(self):
-            return self.collection_is_completed and not self.todo and not any(len(p) > 1 for p in self.pending_of.values())
+            waiting = self.todo or any(len(pending) > 1 for pending in self.pending_of.values())
+            return self.collection_is_completed and not waiting
         @property
         def has_pending(self): return bool(self.todo) or any(self.pending_of.values())
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 import probes
+import pytest
 from project import Project
 
 SHOW_COUNT = {
@@ -55,7 +54,8 @@ def test_environment_is_set_before_any_conftest(project: Project) -> None:
     )
     run = project.run("-n2", "-v")
     assert (run.ret, run.counts) == (0, {"passed": 8}), run.out
-    assert "[gw0]" in run.out and "[gw1]" in run.out
+    assert "[gw0]" in run.out
+    assert "[gw1]" in run.out
 
 
 @pytest.mark.parametrize(("value", "asked"), [("1", 1), ("3", 3)])
@@ -101,7 +101,9 @@ def test_fixture_values(probe: probes.Probe) -> None:
         for test in worker["tests"]:
             assert test["worker_id"] == test["function_id"] == test["environ"] == name
             assert test["testrun_uid"] == probes.RUN_UID
-            assert test["is_worker"] and not test["is_controller"] and not test["is_master"]
+            assert test["is_worker"]
+            assert not test["is_controller"]
+            assert not test["is_master"]
 
 
 def test_fixture_values_in_a_serial_run(serial_probe: probes.Probe) -> None:
@@ -110,7 +112,8 @@ def test_fixture_values_in_a_serial_run(serial_probe: probes.Probe) -> None:
     for test in tests:
         assert test["worker_id"] == test["function_id"] == "master"
         assert test["environ"] is None
-        assert not test["is_worker"] and not test["is_controller"]
+        assert not test["is_worker"]
+        assert not test["is_controller"]
     assert re.fullmatch("[0-9a-f]{32}", tests[0]["testrun_uid"])
 
 
@@ -159,21 +162,3 @@ def test_group_marker_is_registered(project: Project, args: tuple[str, ...]) -> 
     )
     run = project.run("--strict-markers", *args)
     assert (run.ret, run.counts) == (0, {"passed": 2}), run.out
-
-
-def test_importable_names() -> None:
-    """What projects and plugins import from xdist, section 0.7."""
-    import xdist
-    import xdist.newhooks
-    from xdist.dsession import DSession, LoadScheduling
-    from xdist.plugin import pytest_xdist_auto_num_workers
-    from xdist.remote import Producer
-    from xdist.report import report_collection_diff
-    from xdist.scheduler.loadscope import LoadScopeScheduling
-    from xdist.workermanage import WorkerController, parse_tx_spec_config
-
-    assert xdist.is_xdist_master is xdist.is_xdist_controller
-    assert xdist.__version__
-    names = (DSession, LoadScheduling, pytest_xdist_auto_num_workers, Producer, report_collection_diff,
-             LoadScopeScheduling, WorkerController, parse_tx_spec_config)  # fmt: skip
-    assert all(map(callable, names))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 import probes
+import pytest
 from project import Project
 
 NEVER_IN_THE_CONTROLLER = {
@@ -95,7 +94,8 @@ def test_node(probe: probes.Probe, name: str) -> None:
     node = probe.controller["nodes"][name]
     assert node["repr"] == f"<WorkerController {name}>"
     assert {"mainargv", "testrunuid", "workercount", "workerid"} <= set(node["workerinput"])
-    assert node["hashable"] and node["config_is_ours"]
+    assert node["hashable"]
+    assert node["config_is_ours"]
     assert node["attribute"] == "kept"
     assert (node["roots"], node["testrunuid"], node["specs"]) == ("[]", probes.RUN_UID, 2)
     assert node["spec"] == [name, True, None]
@@ -181,26 +181,40 @@ def test_crash_item_can_be_run_again(project: Project, dist: str) -> None:
 
 def test_crash_report_can_be_changed_by_the_hook(project: Project) -> None:
     project.files(
-        conftest="def pytest_handlecrashitem(crashitem, report, sched): report.outcome = 'skipped'; report.longrepr = ('f', 1, 's')",
+        conftest="""
+            def pytest_handlecrashitem(crashitem, report, sched):
+                report.outcome = "skipped"
+                report.longrepr = ("file", 1, "reason")
+        """,
         test_crash=CRASH.replace("ALWAYS", "True"),
     )
     run = project.run("-n1")
     assert (run.ret, run.counts) == (0, {"passed": 5, "skipped": 1})
 
 
-@pytest.mark.fixed_by_outpace("the crashing test of a unit is run again and again, or the run hangs")
-@pytest.mark.parametrize("dist", ["loadscope", "loadfile", "loadgroup"])
-def test_mark_test_pending_is_refused_where_a_scheduler_has_none(project: Project, dist: str) -> None:
+HANGS = pytest.param("loadgroup", marks=pytest.mark.fixed_by_outpace("the run hangs"))
+
+
+@pytest.mark.parametrize("dist", ["loadscope", "loadfile", HANGS])
+def test_mark_test_pending_where_xdist_has_none(project: Project, dist: str) -> None:
+    """It may be refused as xdist does, by the one exception that plugins catch, or be done; the run ends either way."""
     project.files(
         conftest="""
             def pytest_handlecrashitem(crashitem, report, sched):
                 try: sched.mark_test_pending(crashitem)
-                except NotImplementedError: print("not implemented")
+                except NotImplementedError: pass
         """,
-        test_crash=CRASH.replace("ALWAYS", "True"),
+        test_crash=CRASH.replace("ALWAYS", "False"),
     )
-    run = project.run("-n1", f"--dist={dist}", "-s", limit=20)
-    run.match("*not implemented*")
+    run = project.run("-n1", f"--dist={dist}", limit=20)
+    assert run.ret == 1
+    assert run.counts in ({"failed": 1, "passed": 5}, {"failed": 1, "passed": 6})
+
+
+@pytest.mark.fixed_by_outpace("the crashing test of a unit is run again and again, or the run hangs")
+@pytest.mark.parametrize("dist", ["loadscope", "loadfile", "loadgroup"])
+def test_crash_inside_a_unit(project: Project, dist: str) -> None:
+    run = project.files(test_crash=CRASH.replace("ALWAYS", "True")).run("-n1", f"--dist={dist}", limit=20)
     assert (run.ret, run.counts) == (1, {"failed": 1, "passed": 5})
 
 
@@ -219,9 +233,9 @@ def test_crash_report_and_node_down(project: Project) -> None:
     )
     run = project.run("-n1", "-s")
     run.match(
-        "*configure gw0 1*", "*down gw0 'Not properly terminated' False*", "*configure gw1 1*", "*down gw1 None True*"
+        "*configure gw0 1*", "*down gw0 'Not properly terminated*' False*", "*configure gw1 1*", "*down gw1 None True*"
     )
     run.match(
         """*crash test_crash.py::test_crash ('test_crash.py', None, 'test_crash.py') gw0 "worker 'gw0' crashed """
-        """while running 'test_crash.py::test_crash'" False*"""
+        """while running 'test_crash.py::test_crash'*" False*"""
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
-
 from project import Project
 
 TESTS = """
@@ -84,8 +83,7 @@ def test_durations(project: Project) -> None:
 def test_a_tests_duration_is_its_own(project: Project) -> None:
     """Waiting for the next test, or for a message, is no part of it; start and stop are of one clock."""
     run = project.files(test_a=TESTS).run("-n2", record=True)
-    assert run.record
-    by_call = {one["nodeid"]: one for one in run.record["reports"] if one["when"] == "call"}
+    by_call = {one["nodeid"]: one for one in run.recorded["reports"] if one["when"] == "call"}
     slow = by_call.pop("test_a.py::test_slow")
     assert 0.2 <= slow["duration"] < 2
     if slow["stop"] is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 import probes
+import pytest
 from project import Project
 
 OPTIONS_OF_A_WORKER = {

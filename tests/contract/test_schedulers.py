@@ -6,7 +6,6 @@ import re
 from collections import Counter
 
 import pytest
-
 from project import Project, Run
 
 _LINE = re.compile(r"^\[(gw\d+)\] \[ *\d+%\] (?:PASSED|FAILED|SKIPPED) (\S+)")
@@ -115,8 +114,9 @@ def test_loadgroup_leaves_node_ids_alone(project: Project) -> None:
     project.files(test_g=GROUPS)
     serial = project.plain(record=True)
     grouped = project.run("-n2", "--dist=loadgroup", record=True)
-    assert serial.record and grouped.record
-    assert {one["nodeid"] for one in grouped.record["reports"]} == {one["nodeid"] for one in serial.record["reports"]}
+    assert {one["nodeid"] for one in grouped.recorded["reports"]} == {
+        one["nodeid"] for one in serial.recorded["reports"]
+    }
 
 
 def test_groups_mean_nothing_to_other_modes(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Capture, cache, temporary folders, fixtures, warnings and logging of a distributed run (contract 1.9)."""
+"""Capture, cache, temporary folders and fixtures of a distributed run (contract 1.9)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from project import Project
 
 SPREAD = """
@@ -33,8 +32,10 @@ def test_stderr_of_workers_passes_and_stdout_does_not(project: Project, capture:
     )
     run = project.run("-n1", capture)
     assert run.ret == 0
-    assert "to-fd-2" in run.err and "to-stderr" in run.err
-    assert "to-fd-1" not in run.out and "to-stdout" not in run.out
+    assert "to-fd-2" in run.err
+    assert "to-stderr" in run.err
+    assert "to-fd-1" not in run.out
+    assert "to-stdout" not in run.out
 
 
 @pytest.mark.parametrize("capture", ["fd", "sys"])
@@ -51,8 +52,7 @@ def test_captured_output_is_the_tests_own(project: Project, capture: str) -> Non
         """.replace("CAPTURE", repr(capture))
     )
     run = project.run("-n2", f"--capture={capture}", record=True)
-    assert run.record
-    calls = [report for report in run.record["reports"] if report["when"] == "call"]
+    calls = [report for report in run.recorded["reports"] if report["when"] == "call"]
     assert len(calls) == 12
     for report in calls:
         number = re.findall(r"\[(\d+)\]", report["nodeid"])[0]
@@ -232,79 +232,3 @@ def test_teardown_error_of_a_session_fixture_is_reported(project: Project) -> No
     run = project.run("-n2")
     assert (run.ret, run.counts) == (1, {"passed": 1, "error": 1})
     assert "session teardown" in run.out
-
-
-# ----------------------------------------------------------------------------------------------- warnings
-
-
-WARN = {
-    "conftest": """
-        import warnings
-        def pytest_configure(config): warnings.warn("at configure")
-    """,
-    "test_a": """
-        import warnings, pytest
-        warnings.warn("at import")
-        def test_a(): warnings.warn(DeprecationWarning("in a test"))
-        def test_b(): warnings.warn("in a test")
-        class Own(UserWarning): pass
-        def test_own(): warnings.warn(Own("of its own", 3))
-    """,
-}
-
-
-@pytest.mark.fixed_by_outpace("a warning of import is shown once for each worker, one of configure once more")
-def test_each_warning_is_shown_once(project: Project) -> None:
-    project.files(**WARN)
-    serial, run = project.plain(record=True), project.run("-n3", record=True)
-    assert serial.record and run.record
-    assert serial.counts["warning"] == run.counts["warning"] == 5
-    keys = ("category", "message", "file", "line", "when", "nodeid")
-    seen = [sorted([str(one[key]) for key in keys] for one in each.record["warnings"]) for each in (serial, run)]  # type: ignore[index]
-    assert seen[0] == seen[1]
-
-
-def test_warning_of_a_test_keeps_its_place_and_class(project: Project) -> None:
-    project.files(test_a=WARN["test_a"])
-    run = project.run("-n1", record=True)
-    assert run.record
-    in_tests = [one for one in run.record["warnings"] if one["when"] == "runtest"]
-    assert sorted((one["category"], one["message"], one["file"], one["line"], one["nodeid"]) for one in in_tests) == [
-        ("DeprecationWarning", "in a test", "test_a.py", 3, "test_a.py::test_a"),
-        ("Own", "('of its own', 3)", "test_a.py", 6, "test_a.py::test_own"),
-        ("UserWarning", "in a test", "test_a.py", 4, "test_a.py::test_b"),
-    ]
-
-
-@pytest.mark.parametrize("args", [("-W", "error"), ("-p", "no:warnings"), ("-W", "ignore")])
-def test_warning_options_reach_the_workers(project: Project, args: tuple[str, ...]) -> None:
-    project.files(test_a="import warnings\ndef test_a(): warnings.warn('one')\ndef test_b(): pass")
-    serial, run = project.plain(*args), project.run("-n2", *args)
-    assert (run.ret, run.counts) == (serial.ret, serial.counts)
-
-
-# ------------------------------------------------------------------------------------------------ logging
-
-
-LOGS = """
-    import logging, pytest, time
-    @pytest.mark.parametrize("i", range(12))
-    def test_log(i):
-        time.sleep(0.01)
-        logging.getLogger("mine").warning("record <%d>", i)
-        assert i % 4
-"""
-
-
-def test_captured_log_travels(project: Project) -> None:
-    run = project.files(test_a=LOGS).run("-n2", "--log-level=INFO")
-    assert run.counts == {"failed": 3, "passed": 9}
-    assert sorted(re.findall(r"WARNING  mine:test_a\.py:5 record <(\d+)>", run.out)) == ["0", "4", "8"]
-
-
-@pytest.mark.fixed_by_outpace("every process opens the file for writing, and records are lost")
-def test_log_file_keeps_every_record(project: Project) -> None:
-    run = project.files(test_a=LOGS).run("-n3", "--log-file=all.log", "--log-file-level=INFO")
-    assert run.counts == {"failed": 3, "passed": 9}
-    found = re.findall(r"record <(\d+)>", (project.path / "all.log").read_text())
-    assert sorted(map(int, found)) == list(range(12))

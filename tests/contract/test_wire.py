@@ -1,12 +1,11 @@
-"""Reports as the controller sees them: attributes, Python types, what a test or a plugin puts on them (contract 1.6)."""
+"""Reports as the controller sees them: attributes, Python types, what tests and plugins put on them (contract 1.6)."""
 
 from __future__ import annotations
 
 import outcomes
-import pytest
-
 import probe_plugin
 import probes
+import pytest
 from project import Project
 
 MIXED = """
@@ -70,9 +69,8 @@ def test_every_report_equals_the_serial_one(project: Project, args: tuple[str, .
     project.files(test_mixed=MIXED, test_module_skip="import pytest\npytest.skip('all', allow_module_level=True)")
     serial = project.plain(*args, record=True)
     parallel = project.run("-n2", *args, record=True)
-    assert serial.record and parallel.record
-    assert len(serial.record["reports"]) > 60
-    assert outcomes.differences(serial.record, parallel.record) == []
+    assert len(serial.recorded["reports"]) > 60
+    assert outcomes.differences(serial.recorded, parallel.recorded) == []
     assert serial.counts == parallel.counts
 
 
@@ -122,11 +120,15 @@ def test_report_parts_have_the_types_of_a_serial_run(probe: probes.Probe, serial
 @pytest.mark.fixed_by_outpace("text that UTF-8 cannot encode is an internal error of the worker")
 def test_lone_surrogate_in_a_failure(project: Project) -> None:
     project.files(
-        test_a="def test_a(record_property):\n record_property('p', '\\udc80')\n assert '\\udc80' == ''\ndef test_b(): pass"
+        test_a="""
+            def test_a(record_property):
+                record_property("name", "\\udc80")
+                assert "\\udc80" == ""
+            def test_b(): pass
+        """
     )
     serial, parallel = project.plain(record=True), project.run("-n2", record=True)
-    assert serial.record and parallel.record
-    assert outcomes.differences(serial.record, parallel.record) == []
+    assert outcomes.differences(serial.recorded, parallel.recorded) == []
 
 
 ODD = """
@@ -149,8 +151,8 @@ def test_odd_property_degrades_and_never_ends_the_run(project: Project) -> None:
         conftest="""
             def pytest_runtest_logreport(report):
                 if hasattr(report, "node") and report.when == "call" and report.user_properties:
-                    print("property", report.nodeid, report.user_properties[0][0], type(report.user_properties[0][1]).__name__,
-                          str(report.user_properties[0][1])[:60])
+                    [(name, value)] = report.user_properties
+                    print("property", report.nodeid, name, type(value).__name__, str(value)[:60])
         """,
         test_odd=ODD,
     )

@@ -1,5 +1,7 @@
 """One small real project per pytest plugin, run serially and in parallel, compared.
 
+``pip install -r tests/plugins/requirements.txt`` beside outpace, then ``pytest tests/plugins``. With
+``OUTPACE_TEST_ENGINE=xdist`` the same tests judge plain pytest-xdist, which shows whether a difference is its too.
 Importing the package makes ``tests/support`` importable, whose ``outcomes`` module does the comparing.
 """
 

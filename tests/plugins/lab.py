@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import outcomes
 
@@ -61,7 +61,9 @@ _VARIES = (
 )
 
 # Set by whoever runs these tests, and not meant for the runs that they start.
-_FOREIGN = re.compile(r"^(PYTEST_|COV_|COVERAGE_|OUTPACE_(?!TEST_)|PYTHON(PATH|HASHSEED)$|CI$|BUILD_NUMBER$|FORCE_COLOR$)")
+_FOREIGN = re.compile(
+    r"^(PYTEST_|COV_|COVERAGE_|OUTPACE_(?!TEST_)|PYTHON(PATH|HASHSEED)$|(CI|BUILD_NUMBER|FORCE_COLOR|TOX_PARALLEL_ENV)$)"
+)
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,15 @@ class Lab:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._done: dict[tuple[Any, ...], Run] = {}
+        self._started = 0
 
     def run(
         self,
         project: str,
         mode: Mode,
         *extra: str,
-        args: Optional[Sequence[str]] = None,
-        load: Optional[Sequence[str]] = None,
+        args: Sequence[str] | None = None,
+        load: Sequence[str] | None = None,
         autoload: bool = False,
     ) -> Run:
         """Run ``project`` with its plugin's arguments from the table (or ``args``) and ``extra`` ones.
@@ -155,28 +158,20 @@ class Lab:
         options = (*args, *extra)
         key = (project, mode.name, options, tuple(load), autoload)
         if key not in self._done:
-            self._done[key] = self._run(project, mode, load, options, autoload, len(self._done))
+            self._done[key] = self._run(project, mode, _command(mode, load, options, autoload), autoload)
         return self._done[key]
 
-    def _run(
-        self,
-        project: str,
-        mode: Mode,
-        load: Sequence[str],
-        options: Sequence[str],
-        autoload: bool,
-        number: int,
-    ) -> Run:
+    def _run(self, project: str, mode: Mode, command: Sequence[str], autoload: bool) -> Run:
+        self._started += 1
+        kept = self.root / f"{self._started}-{project}-{mode.name}"
+        record = kept.with_suffix(".json")
         work = self.root / "work" / project
         plugin = PLUGINS.get(project)
         for source in (project, *(plugin.shares if plugin else ())):
             shutil.copytree(PROJECTS / source, work, ignore=_LEFTOVERS, dirs_exist_ok=True)
-        record = self.root / f"{number}-{project}-{mode.name}.json"
-        command = _command(mode, load, options, autoload)
         try:
             done = _execute(command, work, _environment(record, autoload))
         finally:
-            kept = self.root / f"{number}-{project}-{mode.name}"
             shutil.move(str(work), str(kept))
         recorded = _read(record) if record.exists() else {}
         run = Run(mode, tuple(command), done.returncode, done.stdout, done.stderr, kept, recorded)
@@ -211,7 +206,6 @@ def _environment(record: Path, autoload: bool) -> dict[str, str]:
         COLUMNS="160",
         PY_COLORS="0",
         TERM="dumb",
-        PYTHONHASHSEED="0",
     )
     if not autoload:
         env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
@@ -244,7 +238,8 @@ def _assert_ran_by_outpace(run: Run) -> None:
     if any(option in run.command for option in ("-q", "--no-header")):
         return
     header = [line for line in run.lines if line.startswith("outpace ")]
-    assert header and run.mode.name in header[0], f"not run by outpace, {run.mode.name}:\n{run.output}"
+    assert header, f"not run by outpace:\n{run.output}"
+    assert f"start method {run.mode.name}" in header[0], f"not started by {run.mode.name}:\n{run.output}"
 
 
 def differences(serial: Run, parallel: Run, **options: Any) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 OUTCOMES = "test_plugins.py::test_same_outcomes"
 
@@ -20,7 +19,7 @@ class Plugin:
 
     distribution: str
     load: tuple[str, ...]
-    """Names for ``-p``: those of the entry points, as they are registered in daily use."""
+    """Names for ``-p``: those of the entry points, as the plugins are registered in daily use."""
     works: str
     tests: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
@@ -66,7 +65,10 @@ PLUGINS: dict[str, Plugin] = {
         ("benchmark",),
         "Benchmarked functions run once as plain tests, timing is switched off with the plugin's own notice; "
         "`--benchmark-only` is refused, as under xdist.",
-        ("test_values.py::test_benchmarks_are_disabled_with_a_notice", "test_values.py::test_benchmark_only_is_refused"),
+        (
+            "test_values.py::test_benchmarks_are_disabled_with_a_notice",
+            "test_values.py::test_benchmark_only_is_refused",
+        ),
         args=("--benchmark-max-time=0.01", "--benchmark-min-rounds=1", "--benchmark-warmup=off"),
         differs="No timings: they would be worthless beside other running tests. Use `-n 0` for benchmarks.",
     ),
@@ -83,8 +85,15 @@ PLUGINS: dict[str, Plugin] = {
             "test_coverage.py::test_fail_under",
             "test_coverage.py::test_no_data_file_is_left",
         ),
-        args=("--cov=ledger", "--cov-branch", "--cov-context=test", "--cov-report=json", "--cov-report=xml",
-              "--cov-report=lcov", "--cov-report=term-missing"),
+        args=(
+            "--cov=ledger",
+            "--cov-branch",
+            "--cov-context=test",
+            "--cov-report=json",
+            "--cov-report=xml",
+            "--cov-report=lcov",
+            "--cov-report=term-missing",
+        ),
     ),
     "django": Plugin(
         "pytest-django",
@@ -95,7 +104,8 @@ PLUGINS: dict[str, Plugin] = {
     ),
     "html": Plugin(
         "pytest-html",
-        ("metadata", "html", "html_fixtures"),
+        # Not by the entry point's name, which is that of a standard module: pytest would try to rewrite that one.
+        ("metadata", "pytest_html.fixtures", "pytest_html.plugin"),
         "One report, written once: every row, result, log, extra, custom column and count as in the serial report.",
         ("test_reports.py::test_html_report",),
         args=("--html=report.html", "--self-contained-html"),
@@ -130,8 +140,19 @@ PLUGINS: dict[str, Plugin] = {
         ("metadata",),
         "Values from options, files and hooks in every worker, in the header, and back in the owner of the terminal.",
         ("test_values.py::test_metadata_comes_back_from_every_worker",),
-        args=("-v", "--metadata", "Build", "17", "--metadata", "Branch", "main", "--metadata", "Secret", "x",
-              "--metadata-from-json-file=environment.json"),
+        args=(
+            "-v",
+            "--metadata",
+            "Build",
+            "17",
+            "--metadata",
+            "Branch",
+            "main",
+            "--metadata",
+            "Secret",
+            "x",
+            "--metadata-from-json-file=environment.json",
+        ),
     ),
     "mock": Plugin(
         "pytest-mock",
@@ -170,8 +191,11 @@ PLUGINS: dict[str, Plugin] = {
         ("rerunfailures",),
         "Reruns by mark and by option, with delay and conditions, counted as in a serial run; a test that killed its "
         "worker is rerun in another one.",
-        ("test_reruns.py::test_reruns_are_counted", "test_reruns.py::test_option_reruns_everything",
-         "test_reruns.py::test_crashed_tests_are_rerun"),
+        (
+            "test_reruns.py::test_reruns_are_counted",
+            "test_reruns.py::test_option_reruns_everything",
+            "test_reruns.py::test_crashed_tests_are_rerun",
+        ),
         args=("-m", "not crashes", "-rR"),
     ),
     "split": Plugin(
@@ -187,7 +211,7 @@ PLUGINS: dict[str, Plugin] = {
         "Subtests of pytest and of unittest: counted, reported and failing as in a serial run. From pytest 9 on they "
         "are pytest's own; the plugin's older ones work as well.",
         ("test_values.py::test_subtests_are_counted", "test_values.py::test_subtests_of_the_plugin"),
-        args=("-v",),
+        args=("-o", "verbosity_subtests=1"),
     ),
     "sugar": Plugin(
         "pytest-sugar",
@@ -212,8 +236,8 @@ PLUGINS: dict[str, Plugin] = {
         "by name, all others run.",
         ("test_timeouts.py::test_signal_method", "test_timeouts.py::test_thread_method"),
         args=("-m", "not hangs"),
-        differs="The thread method ends one worker, where serially it ends pytest; the stacks that it prints are lost with "
-        "the worker's terminal, as under xdist.",
+        differs="The thread method ends one worker, where serially it ends pytest; the stacks that it prints are lost "
+        "with the worker's terminal, as under xdist.",
     ),
 }
 
@@ -260,7 +284,7 @@ def render(plugins: dict[str, Plugin]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: Optional[list[str]] = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     page = render(PLUGINS)
     if arguments[:1] == ["--check"] and len(arguments) == 2:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import coverage
 
@@ -25,7 +25,7 @@ def data_of(run: Run) -> coverage.CoverageData:
     return data
 
 
-def measured(run: Run, contexts: Optional[Sequence[str]] = None) -> dict[str, dict[str, Any]]:
+def measured(run: Run, contexts: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """Everything the data file says about every file, for all contexts or the given ones."""
     data = data_of(run)
     data.set_query_contexts(contexts)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from outcomes import normalise
 
@@ -36,7 +36,8 @@ def counted(values: list[Any]) -> Counter[str]:
 
 def assert_counted_same(serial: list[Any], parallel: list[Any]) -> None:
     left, right = counted(serial), counted(parallel)
-    assert right - left == Counter() and left - right == Counter()
+    assert left - right == Counter(), "missing in the parallel run"
+    assert right - left == Counter(), "only in the parallel run"
 
 
 # ------------------------------------------------------------------ pytest-html
@@ -149,7 +150,8 @@ def allure_cleaned(value: Any, folder: Path) -> Any:
         if "source" in kept:
             kept["source"] = normalise((folder / kept["source"]).read_bytes().decode("latin-1"))
         if "labels" in kept:
-            kept["labels"] = [label for label in kept["labels"] if label["name"] != "thread"]
+            labels = (label for label in kept["labels"] if label["name"] != "thread")
+            kept["labels"] = sorted(labels, key=lambda label: str(label["name"]))
         return kept
     return normalise(value) if isinstance(value, str) else value
 

@@ -105,19 +105,21 @@ class Project:
         for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"):
             environ.pop(name, None)
         script = Path(__file__).with_name("template_process.py")
-        done = subprocess.run(
-            [sys.executable, str(script), json.dumps(order)],
-            cwd=self.folder,
-            env=environ,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        with open(out / "stdout", "w+") as stdout, open(out / "stderr", "w+") as stderr:
+            subprocess.run(
+                [sys.executable, str(script), json.dumps(order)],
+                cwd=self.folder,
+                env=environ,
+                input=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                text=True,
+                timeout=30,
+                check=False,
+            )
         names = ["template", *(f"gw{number}" for number in range(workers))]
         template, *rest = (Worker(list(_lines(out / f"{name}.jsonl"))) for name in names)
-        return Outcome(template, rest, done.stdout, done.stderr)
+        return Outcome(template, rest, *((out / name).read_text() for name in ("stdout", "stderr")))
 
     def needs(self, row: str, right: Callable[[Outcome], bool], *arguments: str, **options: Any) -> None:
         """The workers behave with all repairs, and misbehave without ``row``."""

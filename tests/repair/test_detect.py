@@ -154,9 +154,9 @@ def codes(project: Project, conftest: str, *arguments: str, test: str = "") -> l
 
 
 SAFE = {
-    "safe_whole_environment": "import os, subprocess, sys\nsubprocess.run([sys.executable, '-c', ''], env=dict(os.environ))",
+    "safe_whole_environment": "import os, subprocess, sys\nsubprocess.run(['true'], env=dict(os.environ))",
     "safe_ended_thread": "import threading\nthread = threading.Thread(target=print)\nthread.start()\nthread.join()",
-    "safe_ended_child": "import subprocess, sys, time\nchild = subprocess.Popen([sys.executable, '-S', '-c', ''])\nchild.wait()",
+    "safe_ended_child": "import subprocess\nchild = subprocess.Popen(['true'])\nchild.wait()",
     "safe_zombie": "import subprocess, time\nchild = subprocess.Popen(['true'])\ntime.sleep(0.3)",
     "safe_closed_socket": "import socket\nsocket.socket().close()",
     "safe_closed_loop": "import asyncio\nasyncio.run(asyncio.sleep(0))",
@@ -178,17 +178,16 @@ def test_a_safe_project_has_no_finding(project: Project) -> None:
     assert project.findings(*(word for name in SAFE for word in ("-p", name))) == []
 
 
-ID = "PYTEST_XDIST_WORKER"
 UNSAFE = {
     "id-at-import": (
-        "import os\nDB = os.environ.get('" + ID + "')",
+        "import os\nDB = os.environ.get('" + NAME + "')",
         "worker-id",
-        f"conftest.py:2 read {ID} before the fork",
+        f"conftest.py:2 read {NAME} before the fork",
     ),
     "id-from-copy": (
-        "import os\nENV = dict(os.environ)\nDB = ENV['" + ID + "']",
+        "import os\nENV = dict(os.environ)\nDB = ENV['" + NAME + "']",
         "worker-id",
-        f"conftest.py:2 read {ID} before the fork",
+        f"conftest.py:2 read {NAME} before the fork",
     ),
     "id-from-input": (
         "def pytest_configure(config):\n    config.db = config.workerinput['workerid']",

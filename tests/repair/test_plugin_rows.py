@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -49,9 +50,20 @@ def function(n):
 """
 
 
+def executed(folder: Path, pattern: str) -> set[int]:
+    """The lines of covered.py in all data files, which are removed."""
+    lines: set[int] = set()
+    for file in folder.glob(pattern):
+        data = pytest.importorskip("coverage").CoverageData(str(file))
+        data.read()
+        lines.update(data.lines(str(folder / "covered.py")) or ())
+        data.close()
+        file.unlink()
+    return lines
+
+
 def test_pytest_cov_measures_the_workers_and_what_was_imported_before(project: Project) -> None:
-    """Nothing to repair with pytest-cov >= 7 and a worker that ends through the hooks."""
-    coverage = pytest.importorskip("coverage")
+    """Nothing to repair: coverage writes a file per process, if the worker ends through the hooks."""
     pytest.importorskip("pytest_cov")
     project.write("covered.py", COVERED)
     project.write(
@@ -62,24 +74,23 @@ def test_pytest_cov_measures_the_workers_and_what_was_imported_before(project: P
         def test_it(n): assert covered.function(n)
         """,
     )
-    folder = str(project.folder)
-    project.workerinput = {"cov_master_host": "elsewhere", "cov_master_topdir": folder, "cov_master_rsync_roots": []}
-    outcome = project.run("-p", "pytest_cov.plugin", "--cov=covered", "--cov-report=")
+    project.workerinput = {
+        "cov_master_host": socket.gethostname(),
+        "cov_master_topdir": str(project.folder),
+        "cov_master_rsync_roots": [],
+    }
+    outcome = project.run("-p", "pytest_cov.plugin", "--cov=covered", "--cov-report=", "--rootdir=.")
     assert not outcome.failures
-    lines = set()
-    for output in (worker.one("workeroutput") for worker in outcome.workers):
-        data = coverage.CoverageData(no_disk=True)
-        data.loads(eval(output["cov_worker_data"]))
-        lines.update(data.lines(str(project.folder / "covered.py")))
-    assert lines == {2, 3, 4, 5}
+    assert all("cov_worker_node_id" in worker.one("workeroutput") for worker in outcome.workers), outcome
+    assert len(list(project.folder.glob(".coverage.*"))) == 2
+    assert executed(project.folder, ".coverage.*") == {2, 3, 4, 5}
 
 
 def test_a_measurement_started_with_the_interpreter_is_saved(project: Project) -> None:
-    coverage = pytest.importorskip("coverage")
+    pytest.importorskip("coverage")
     project.write("covered.py", COVERED)
     project.write("site/sitecustomize.py", "import coverage\ncoverage.process_startup()\n")
-    data_file = project.folder / "data"
-    project.write("coveragerc", f"[run]\nparallel = true\ndata_file = {data_file}\n")
+    project.write("coveragerc", f"[run]\nparallel = true\ndata_file = {project.folder / 'data'}\n")
     project.write(
         "test_it.py",
         """
@@ -92,17 +103,7 @@ def test_a_measurement_started_with_the_interpreter_is_saved(project: Project) -
     )
     project.environ["COVERAGE_PROCESS_START"] = str(project.folder / "coveragerc")
     project.path.append(project.folder / "site")
-
-    def right(outcome: Outcome) -> bool:
-        total = coverage.CoverageData(no_disk=True)
-        for file in project.folder.glob("data.*"):
-            part = coverage.CoverageData(str(file))
-            part.read()
-            total.update(part)
-            file.unlink()
-        return set(total.lines(str(project.folder / "covered.py")) or ()) == {2, 3, 4, 5}
-
-    project.needs("save_coverage", right)
+    project.needs("save_coverage", lambda outcome: executed(project.folder, "data.*") == {2, 3, 4, 5})
 
 
 def test_workers_have_thread_labels_of_their_own_in_allure(project: Project) -> None:

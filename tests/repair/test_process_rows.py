@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from conftest import Outcome, Project
@@ -74,7 +76,15 @@ def test_a_worker_dies_with_its_template(project: Project) -> None:
             time.sleep(1)
         """,
     )
-    project.needs("signals", lambda outcome: not outcome.workers[0].calls, workers=1)
+
+    def right(outcome: Outcome) -> bool:
+        worker = project.folder / f"out{project.runs}" / "gw0.jsonl"
+        deadline = time.monotonic() + 3
+        while Path(f"/proc/{outcome.workers[0].one('pid')}").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return '"when": "call"' not in worker.read_text()
+
+    project.needs("signals", right, workers=1)
 
 
 def test_exit_handlers_of_the_template_run_in_the_template_only(project: Project) -> None:

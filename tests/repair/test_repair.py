@@ -12,10 +12,8 @@ sys.path.insert(0, str(ROOT / "python"))
 
 from outpace.worker.repair import REPAIRS
 
-ORDER = (
-    "close_fds signals atexit environ workerinput stdio capture tmp_path asyncio random numpy pytest_cov allure "
-    "rerunfailures pytest_retry testmon"
-).split()
+ORDER = ["close_fds", "signals", "atexit", "environ", "workerinput", "stdio", "capture", "tmp_path", "asyncio"]
+ORDER += ["random", "numpy", "pytest_cov", "allure", "rerunfailures", "pytest_retry", "testmon"]
 
 
 def test_repairs_are_in_the_order_that_they_need() -> None:

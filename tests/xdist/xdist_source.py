@@ -54,7 +54,7 @@ def _download(folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-binary", ":all:", "--no-deps"]
     command += ["--disable-pip-version-check", f"pytest-xdist=={VERSION}", "--dest", str(folder)]
     for attempt in range(1, ATTEMPTS + 1):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode == 0:
             return
         if attempt < ATTEMPTS:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 - a clear message in place of a syntax or import error
     sys.exit("parity.py needs Python 3.11 or newer")
 
 from paritylib import catalogue, records, report

@@ -7,12 +7,14 @@ use std::path::Path;
 use crate::cgroup;
 
 /// How many CPUs may be used, and what says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UsableCpus {
     /// At least 1.
     pub count: usize,
     /// For the user: `2 cores`, `affinity 3 of 64 cores`, `cgroup quota 4.0 of 64 cores`.
     pub why: String,
+    /// The cgroup's quota in CPUs, if there is one.
+    pub quota: Option<f64>,
 }
 
 /// The CPUs this process may use now.
@@ -35,10 +37,8 @@ fn decide(online: usize, allowed: usize, quota: Option<f64>) -> UsableCpus {
         )]
         let rounded = (quota.ceil() as usize).max(1);
         if rounded < allowed {
-            return UsableCpus {
-                count: rounded,
-                why: format!("cgroup quota {quota:.1} of {online} {cores}"),
-            };
+            let why = format!("cgroup quota {quota:.1} of {online} {cores}");
+            return UsableCpus { count: rounded, why, quota: Some(quota) };
         }
     }
     let why = if allowed < online {
@@ -46,7 +46,7 @@ fn decide(online: usize, allowed: usize, quota: Option<f64>) -> UsableCpus {
     } else {
         format!("{online} {cores}")
     };
-    UsableCpus { count: allowed, why }
+    UsableCpus { quota, count: allowed, why }
 }
 
 /// The tightest quota, in CPUs, of this process's groups and all their parents.

@@ -38,12 +38,12 @@ mod kind {
 pub struct Hello {
     /// The version of the package or binary; both come from one wheel and must be equal.
     pub version: String,
-    /// Cores this process may use; only the coordinator says it.
+    /// The CPU quota of this process's cgroup, in whole CPUs, if it has one; only the coordinator says it.
     #[serde(default)]
-    pub cpus: u32,
-    /// Where that number comes from, in words.
+    pub cpu_quota: Option<u32>,
+    /// How many CPUs can be used and why, in words.
     #[serde(default)]
-    pub cpus_why: String,
+    pub cpus: String,
 }
 
 /// How workers come to life.

@@ -133,7 +133,7 @@ impl Engine {
                     self.from_peer(peer, message);
                 }
             }
-            Input::ControllerClosed(_) => self.handle(Event::ControllerGone),
+            Input::ControllerClosed => self.handle(Event::ControllerGone),
             Input::PeerClosed(peer, fault) => self.closed(peer, fault),
             Input::Writable(None) => self.controller.on_writable(),
             Input::Writable(Some(peer)) => {
@@ -150,8 +150,8 @@ impl Engine {
                 let cpus = usable_cpus();
                 ToController::Welcome(Hello {
                     version: self.version.clone(),
-                    cpus: u32::try_from(cpus.count).unwrap_or(u32::MAX),
-                    cpus_why: cpus.why,
+                    cpu_quota: cpus.quota.and_then(|_| u32::try_from(cpus.count).ok()),
+                    cpus: cpus.why,
                 })
             } else {
                 ToController::Fatal {

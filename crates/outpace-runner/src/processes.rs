@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use outpace_os::{Board, Pid, Signal, SpawnSpec, children, from_wait_status, kill, kill_group, reap, socket_pair, spawn};
+use outpace_os::{Board, Pid, Signal, SpawnSpec, children, from_wait_status, has_children, kill, kill_group, reap, socket_pair, spawn};
 
 /// Names the inherited descriptors: `SOCKET,BOARD`.
 const DESCRIPTORS: &str = "OUTPACE_DESCRIPTORS";
@@ -40,16 +40,12 @@ pub(crate) fn kill_tree(pid: i32) {
 /// children of now are all there is; killing them brings their children.
 pub(crate) fn leave_none() {
     let until = Instant::now() + Duration::from_secs(2);
-    while Instant::now() < until {
-        let left = children();
-        for pid in &left {
-            let _ = kill(*pid, Signal::Kill);
-        }
-        reap();
-        if left.is_empty() {
-            return;
+    while has_children() && Instant::now() < until {
+        for pid in children() {
+            let _ = kill(pid, Signal::Kill);
         }
         std::thread::sleep(Duration::from_millis(1));
+        reap();
     }
 }
 

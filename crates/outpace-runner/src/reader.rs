@@ -15,7 +15,7 @@ const CHUNK: usize = 256 * 1024;
 pub(crate) enum Input {
     FromController(Vec<FromController>),
     FromPeer(Peer, Vec<FromWorker>),
-    ControllerClosed(Option<String>),
+    ControllerClosed,
     PeerClosed(Peer, Option<String>),
     /// The connection takes bytes again.
     Writable(Option<Peer>),
@@ -24,8 +24,8 @@ pub(crate) enum Input {
 /// Reads the controller's connection to its end.
 pub(crate) async fn read_controller(stream: Arc<UnixStream>, to: UnboundedSender<Input>) {
     let decode = |frame: Frame| FromController::decode(&frame);
-    let fault = read(&stream, None, decode, |messages| to.send(Input::FromController(messages)).is_ok()).await;
-    let _ = to.send(Input::ControllerClosed(fault));
+    read(&stream, None, decode, |messages| to.send(Input::FromController(messages)).is_ok()).await;
+    let _ = to.send(Input::ControllerClosed);
 }
 
 /// Reads a template's or worker's connection to its end, or until told to `finish` with what has arrived.
@@ -54,7 +54,8 @@ async fn read<M>(
     let mut finishing = false;
     loop {
         match stream.try_read(&mut buffer) {
-            Ok(0) => return cut_short(&decoder),
+            // A process that dies in the middle of a frame is not worth a word: its death is told anyway.
+            Ok(0) => return None,
             Ok(count) => {
                 decoder.feed(&buffer[..count]);
                 let mut messages = Vec::new();
@@ -68,7 +69,7 @@ async fn read<M>(
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if finishing {
-                    return cut_short(&decoder);
+                    return None;
                 }
                 if let Some(end) = &mut finish {
                     tokio::select! {
@@ -94,9 +95,4 @@ fn drain<M>(
         messages.push(decode(frame)?);
     }
     Ok(())
-}
-
-/// A process that dies in the middle of a frame is not worth a word: its death is told anyway.
-fn cut_short(_decoder: &Decoder) -> Option<String> {
-    None
 }

@@ -2,7 +2,7 @@
 //!
 //! For `each` the list is the whole collection; for a scheduler in the controller it is what that one assigned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use outpace_model::{ItemIndex, WorkerIndex};
@@ -13,33 +13,40 @@ use crate::runs::Runs;
 /// The scheduler of the modes in which nothing is shared.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnQueues {
-    /// What a worker starts with.
-    start: Range<u32>,
     queues: BTreeMap<WorkerIndex, Runs>,
+    /// `each`: what workers that are gone had left, for those that take their places. External: nothing.
+    legacies: Option<VecDeque<Runs>>,
 }
 
 impl OwnQueues {
     /// Every worker starts with the whole collection.
     pub(crate) fn each(plan: &Plan) -> Self {
-        Self::starting_with(0..number(plan.node_ids.len()), plan)
+        Self::starting_with(0..number(plan.node_ids.len()), plan, Some(VecDeque::new()))
     }
 
     /// Every worker starts with nothing.
     pub(crate) fn external(plan: &Plan) -> Self {
-        Self::starting_with(0..0, plan)
+        Self::starting_with(0..0, plan, None)
     }
 
-    fn starting_with(start: Range<u32>, plan: &Plan) -> Self {
+    fn starting_with(start: Range<u32>, plan: &Plan, legacies: Option<VecDeque<Runs>>) -> Self {
         let queues = plan.workers.iter().map(|&worker| (worker, Runs::from_span(start.clone()))).collect();
-        Self { start, queues }
+        Self { queues, legacies }
     }
 
+    /// In `each` the worker takes the place of one that is gone, and what that one had left.
     pub(crate) fn add_worker(&mut self, worker: WorkerIndex) {
-        self.queues.entry(worker).or_insert_with(|| Runs::from_span(self.start.clone()));
+        let legacies = &mut self.legacies;
+        let legacy = || legacies.as_mut().and_then(VecDeque::pop_front).unwrap_or_default();
+        self.queues.entry(worker).or_insert_with(legacy);
     }
 
-    pub(crate) fn remove_worker(&mut self, worker: WorkerIndex) {
-        self.queues.remove(&worker);
+    pub(crate) fn remove_worker(&mut self, worker: WorkerIndex, unstarted: &[ItemIndex]) {
+        let Some(mut left) = self.queues.remove(&worker) else { return };
+        if let Some(legacies) = &mut self.legacies {
+            left.prepend(unstarted);
+            legacies.push_back(left);
+        }
     }
 
     pub(crate) fn take(&mut self, worker: WorkerIndex, max: usize) -> Vec<ItemIndex> {

@@ -43,12 +43,13 @@ impl Scheduler {
     }
 
     /// The worker is gone for good. `unstarted` (what it was granted and has not started, in the order granted) and
-    /// what was set aside for it go back to the pool; in `Each` and `External` its list is dropped.
+    /// what was set aside for it go back to the pool. In `Each` they wait for the worker that is added in its place; in
+    /// `External` its list is dropped.
     pub fn remove_worker(&mut self, worker: WorkerIndex, unstarted: &[ItemIndex]) {
         match &mut self.rules {
             Rules::Spans(spans) => spans.remove_worker(worker, unstarted),
             Rules::Units(units) => units.remove_worker(worker, unstarted),
-            Rules::Each(queues) | Rules::External(queues) => queues.remove_worker(worker),
+            Rules::Each(queues) | Rules::External(queues) => queues.remove_worker(worker, unstarted),
         }
     }
 

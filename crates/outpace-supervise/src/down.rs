@@ -133,7 +133,7 @@ impl Run {
         let (interrupted, was_template, pid) = (worker.interrupted, worker.is_template, worker.pid);
         // The front is running if it was claimed; what was claimed behind it was only looked at as the next test.
         let running = worker.granted.pop_front_if(|grant| grant.position < closed.position).map(|grant| grant.item);
-        let unstarted = worker.cut(0);
+        let mut unstarted = worker.cut(0);
         let exit = worker.exit.clone().unwrap_or_default();
         let mut cause = closed.fault.unwrap_or(exit);
         if !worker.status.is_empty() {
@@ -146,10 +146,14 @@ impl Run {
         if was_template {
             self.template = TemplateStage::Dead;
         }
+        let innocent = crashed && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
+        if innocent {
+            // It runs again, and first.
+            unstarted.splice(0..0, running);
+        }
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.remove_worker(index, &unstarted);
         }
-        let innocent = crashed && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
         self.settle(index, running, crashed && !interrupted, innocent);
         let item = if innocent { None } else { running };
         self.tell(ToController::Down(Down {
@@ -165,16 +169,12 @@ impl Run {
     }
 
     fn settle(&mut self, index: WorkerIndex, running: Option<ItemIndex>, crashed: bool, innocent: bool) {
-        if let Some(item) = running {
-            if innocent {
-                if let Some(scheduler) = &mut self.scheduler {
-                    scheduler.requeue(item);
-                }
-            } else if crashed {
+        match running {
+            Some(item) if crashed && !innocent => {
                 self.ledger.finish(item);
-            } else {
-                self.ledger.interrupt(item);
             }
+            Some(item) if !crashed => self.ledger.interrupt(item),
+            _ => {}
         }
         if let Some(worker) = self.workers.get_mut(&index) {
             worker.unjudged = crashed;

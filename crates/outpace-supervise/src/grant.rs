@@ -32,6 +32,7 @@ impl Run {
     /// Answers a worker's question, or leaves it waiting where it may wait.
     pub(crate) fn answer(&mut self, index: WorkerIndex) {
         let external = self.mode() == DistMode::External;
+        let shared = self.mode() != DistMode::Each;
         let peer = self.peer_of(index);
         let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
         let Some(worker) = self.workers.get_mut(&index) else { return };
@@ -52,7 +53,7 @@ impl Run {
             return self.act(Action::Send(peer, ToWorker::Nothing));
         }
         let may_wait = !self.stopping && worker.stage == Stage::Active;
-        if may_wait && (if external { !retired } else { pending > 0 || self.may_get_more(index) }) {
+        if may_wait && (if external { !retired } else { (shared && pending > 0) || self.may_get_more(index) }) {
             return;
         }
         if let Some(worker) = self.workers.get_mut(&index) {

@@ -54,10 +54,6 @@ impl Ledger {
         self.excused.get_mut(item.get()).is_some_and(|used| !std::mem::replace(used, true))
     }
 
-    pub(crate) fn is_complete(&self) -> bool {
-        self.remaining.iter().all(|left| *left == 0)
-    }
-
     pub(crate) fn records(&self) -> u32 {
         self.records
     }

@@ -107,6 +107,7 @@ def test_no_strategy_beats_a_random_walk_by_much(seed: int) -> None:
 def test_resampling_keeps_what_counts(candles: list[Candle], factor: int) -> None:
     merged = resample(candles, factor)
     assert len(merged) == -(-len(candles) // factor)
+    assert [candle.time for candle in merged[:3]] == [0, 60 * factor, 120 * factor]
     assert sum(candle.volume for candle in merged) == sum(candle.volume for candle in candles)
     assert max(candle.high for candle in merged) == max(candle.high for candle in candles)
     assert (merged[0].open, merged[-1].close) == (candles[0].open, candles[-1].close)

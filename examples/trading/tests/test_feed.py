@@ -97,7 +97,7 @@ def test_a_connection_lost_halfway_goes_on_where_it_was() -> None:
     assert asyncio.run(scenario()) == ([0, 1, 2, 3, 4, 5], 2)
 
 
-@pytest.mark.parametrize(("maxsize", "dropped"), [(1, 9), (10, 0)])
+@pytest.mark.parametrize(("maxsize", "dropped"), [(1, 9), (4, 6), (10, 0)])
 def test_a_slow_reader_loses_the_oldest(maxsize: int, dropped: int) -> None:
     async def scenario() -> tuple[list[int], int]:
         async with PriceFeed(replay("ACME", range(10), 0.01)) as feed:

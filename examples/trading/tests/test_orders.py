@@ -78,9 +78,13 @@ def test_positions_are_what_was_filled(store: OrderStore) -> None:
 
 
 def test_a_failed_transaction_leaves_nothing(store: OrderStore) -> None:
-    with pytest.raises(RuntimeError), store.transaction() as db:
-        db.execute("INSERT INTO orders (symbol, side, quantity, price) VALUES ('ACME', 'buy', 1, 1)")
-        raise RuntimeError
+    def half_done() -> None:
+        with store.transaction() as db:
+            db.execute("INSERT INTO orders (symbol, side, quantity, price) VALUES ('ACME', 'buy', 1, 1)")
+            raise RuntimeError("no more money")
+
+    with pytest.raises(RuntimeError, match="no more money"):
+        half_done()
     assert store.find() == []
 
 

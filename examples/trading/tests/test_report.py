@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
 import subprocess
 import sys
@@ -105,6 +106,20 @@ def test_threads_share_a_journal(tmp_path: Path, writers: int) -> None:
 
 
 @pytest.mark.waits
+def test_a_writer_waits_for_the_one_before(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    writer = threading.Thread(target=journal.append, args=("second",))
+    with journal.path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        writer.start()
+        writer.join(0.3)
+        assert writer.is_alive()
+        file.write("1\tfirst\n")
+    writer.join(10)
+    assert journal.path.read_text() == "1\tfirst\n2\tsecond\n"
+
+
+@pytest.mark.waits
 @pytest.mark.parametrize("interval", [0.02, 0.1])
 def test_following_a_journal(tmp_path: Path, interval: float) -> None:
     journal = Journal(tmp_path / "journal")
@@ -134,8 +149,13 @@ def test_following_ends_in_silence(tmp_path: Path) -> None:
 def export(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "trading.report", *arguments],
-        cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
 
 
 @pytest.mark.database

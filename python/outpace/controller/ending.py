@@ -32,7 +32,6 @@ class Ending:
         self._error: BaseException | None = None
         self._start_errors: list[str] = []
         self._internal_error = False
-        self._config_warnings = _recorded_config_warnings(session.config)
 
     # -- while the run goes on
 
@@ -61,7 +60,7 @@ class Ending:
             return session._forget(node)
         if output["exitstatus"] == int(pytest.ExitCode.INTERRUPTED) and not (output["shouldfail"] or output["shouldstop"]):
             return self._worker_interrupted(node, nodeid)
-        if isinstance(session.sched, Coordinated_()) is False and nodeid is None and session.sched is not None:
+        if not session.is_coordinated and nodeid is None:
             # A scheduler of the project's own may still list tests for a worker that stopped by itself.
             session.config.hook.pytest_testnodedown(node=node, error=None)
             session.shouldstop = session.shouldstop or output["shouldfail"] or output["shouldstop"]
@@ -80,11 +79,6 @@ class Ending:
         if nodeid is not None:
             self.records += 1
             session.handle_crashitem(nodeid, node)
-
-    def seen_warning(self, data: dict[str, Any]) -> bool:
-        """Whether this warning of a worker's configuration was recorded by the controller's own."""
-        key = (data["category_class_name"], data["message_str"], data.get("filename"), data.get("lineno"))
-        return key in self._config_warnings
 
     # -- the end
 
@@ -111,7 +105,10 @@ class Ending:
         self.summary = summary
 
     def fatal(self, message: str) -> NoReturn:
-        self.session.finished = True
+        session = self.session
+        session.finished = True
+        if session._max_worker_restart == 0 and session.terminal:
+            session.terminal.write_sep("=", "xdist: worker gw0 crashed and worker restarting disabled")
         detail = "\n" + self._start_errors[0].rstrip() if self._start_errors else ""
         raise pytest.exit.Exception(f"outpace: {message}{detail}", INTERNAL_ERROR)
 
@@ -171,13 +168,3 @@ class Ending:
                 terminalreporter.write_line(ids[index])
         if not_run:
             terminalreporter.write_line(f"outpace: {len(not_run)} of {len(ids)} tests were not run")
-
-
-def Coordinated_() -> type:  # noqa: N802
-    from .scheduling import Coordinated
-
-    return Coordinated
-
-
-def _recorded_config_warnings(config: pytest.Config) -> set[tuple[Any, ...]]:
-    return set()

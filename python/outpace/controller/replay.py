@@ -22,32 +22,33 @@ class Replay:
         self.hook = session.config.hook
         self.config = session.config
         self.testrunuid = testrunuid
-        self._known: dict[int, tuple[str, tuple[str, int | None, str], dict[str, Any]]] = {}
+        self._known: dict[tuple[Node, int], tuple[str, tuple[str, int | None, str], dict[str, Any]]] = {}
 
     def result(self, node: Node, item: int, finished: bool, blob: bytes) -> None:
+        test = (node, item)
         for entry in plain.loads(blob):
             tag = entry[0]
             if tag == PASSED:
-                self._report(node, item, self._passed(item, entry))
+                self._report(node, item, self._passed(test, entry))
             elif tag == REPORT:
                 self._report(node, item, self._full(plain.loads(entry[1])))
             elif tag == START:
                 _, nodeid, location = entry
-                self._known[item] = (nodeid, location, {})
+                self._known[test] = (nodeid, location, {})
                 self.hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
             elif tag == FINISH:
-                nodeid, location = entry[1:] if len(entry) > 1 else self._known[item][:2]
+                nodeid, location = entry[1:] if len(entry) > 1 else self._known[test][:2]
                 self.hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if finished:
-            self._known.pop(item, None)
+            self._known.pop(test, None)
 
-    def _passed(self, item: int, entry: tuple[Any, ...]) -> pytest.TestReport:
+    def _passed(self, test: tuple[Node, int], entry: tuple[Any, ...]) -> pytest.TestReport:
         _, nodeid, when, duration, start, stop, keywords = entry
-        known_id, location, known_keywords = self._known[item]
+        known_id, location, known_keywords = self._known[test]
         if keywords is None:
             keywords, nodeid = known_keywords, known_id
         else:
-            self._known[item] = (nodeid, location, keywords)
+            self._known[test] = (nodeid, location, keywords)
         report = pytest.TestReport(
             nodeid, location, dict(keywords), "passed", None, when, (), duration, start, stop, ()
         )

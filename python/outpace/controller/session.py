@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from xdist.dsession import DSession, Interrupted, WorkerStatus
+from xdist.dsession import DSession, WorkerStatus
 from xdist.workermanage import unserialize_warning_message
 
 from outpace import __version__, collection, plain
@@ -47,6 +46,7 @@ class OutpaceSession(DSession):
         self._ids: list[str] = []
         self._ids_of: dict[int, list[str]] = {}
         self._again: set[str] = set()
+        self._config_warnings: set[tuple[Any, ...]] = set()
         self._handlers = {
             Kind.COLLECTED: self._on_collected,
             Kind.READY: self._on_ready,
@@ -114,6 +114,14 @@ class OutpaceSession(DSession):
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         super().pytest_terminal_summary(terminalreporter)
         self.ending.summarise(terminalreporter)
+
+    @pytest.hookimpl
+    def pytest_warning_recorded(self, warning_message: Any, when: str) -> None:
+        if when == "config":
+            message = warning_message
+            self._config_warnings.add(
+                (message.category.__name__, str(message.message), message.filename, message.lineno)
+            )
 
     # -- the loop
 
@@ -226,7 +234,7 @@ class OutpaceSession(DSession):
         node, blob = self.node_and_blob(payload)
         name, content = plain.loads(blob)
         if name == "warning":
-            self._on_warning(**content)
+            self._on_warning(node, **content)
         elif name == "collectreport":
             self.replay.collect_report(node, content["data"])
         elif name == "testreport":
@@ -236,8 +244,13 @@ class OutpaceSession(DSession):
         else:
             self.ending.event(node, name, content)
 
-    def _on_warning(self, data: dict[str, Any], **where: Any) -> None:
-        if where["when"] == "config" and self.ending.seen_warning(data):
+    def _on_warning(self, node: Node, data: dict[str, Any], **where: Any) -> None:
+        """Each warning once: what every process meets on its way to the tests is told by one."""
+        when = where["when"]
+        key = (data["category_class_name"], data["message_str"], data.get("filename"), data.get("lineno"))
+        if when == "config" and key in self._config_warnings:
+            return
+        if when in ("config", "collect") and node.number != min(self.nodemanager.by_number):
             return
         self.worker_warning_recorded(unserialize_warning_message(data), **where)
 
@@ -352,5 +365,3 @@ class OutpaceSession(DSession):
             if ours:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-
-__all__ = ["Interrupted", "OutpaceSession", "os"]

@@ -15,7 +15,7 @@ reason = ""
 
 
 def usable_workers(config: pytest.Config, coordinator: Coordinator, xdist_says: object) -> object:
-    """xdist's answer, no larger than the cores this process may really use."""
+    """xdist's answer, no larger than the CPU quota of this process."""
     global reason
     reason = ""
     if not isinstance(xdist_says, int):
@@ -30,8 +30,8 @@ def usable_workers(config: pytest.Config, coordinator: Coordinator, xdist_says: 
         reason = f"pytest_xdist_auto_num_workers of {foreign[-1].plugin_name}"
         return xdist_says
     coordinator.welcome()
-    if coordinator.cpus < xdist_says:
-        reason = coordinator.cpus_why
-        return coordinator.cpus
-    reason = coordinator.cpus_why if coordinator.cpus == xdist_says else f"{xdist_says} cores"
+    if coordinator.cpu_quota is not None and coordinator.cpu_quota < xdist_says:
+        reason = coordinator.cpus
+        return coordinator.cpu_quota
+    reason = f"{xdist_says} core{'s' if xdist_says != 1 else ''}"
     return xdist_says

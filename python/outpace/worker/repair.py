@@ -53,6 +53,7 @@ class Template:
     signals: Mapping[int, Any]
     seeds: seeding.Seeds
     writers: writers.Writers
+    file_locks: list[Any]
     forks: int = 0
     kept: list[object] = field(default_factory=list)
 
@@ -69,8 +70,9 @@ class Template:
         process.resolve()
         plugins.release(config)
         seeds = seeding.Seeds.take(random_start, seeded=config.pluginmanager.hasplugin("randomly"))
+        file_locks = plugins.file_locks()  # before the heap is frozen: what is frozen cannot be listed
         open_files = writers.Writers.freeze_heap()
-        template = cls(dict(signals or {}), seeds, open_files)
+        template = cls(dict(signals or {}), seeds, open_files, file_locks)
         template.kept.append(process.current_event_loop())
         return template
 
@@ -110,6 +112,7 @@ REPAIRS: tuple[Repair, ...] = (
     Repair("allure", "all forks carry the template's thread label", plugins.allure),
     Repair("rerunfailures", "all forks speak on one connection", plugins.rerunfailures),
     Repair("pytest_retry", "all forks speak on one connection", plugins.pytest_retry),
+    Repair("filelock", "a lock made before the fork refuses to be taken after it", plugins.filelock),
     Repair("testmon", "an sqlite connection must not cross a fork", plugins.testmon),
 )
 

@@ -5,6 +5,7 @@ The plugins are found by the names of their classes; none is imported here.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 import sys
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
     import pytest
 
     from outpace.worker.repair import Identity, Template
+
+
+def file_locks() -> list[Any]:
+    """Locks of the ``filelock`` library made before the fork; it refuses to take one in another process."""
+    base = getattr(sys.modules.get("filelock"), "BaseFileLock", None)
+    if base is None:
+        return []
+    return [each for each in gc.get_objects() if isinstance(each, base) and hasattr(each, "_creator_pid")]
+
+
+def filelock(config: pytest.Config, identity: Identity, template: Template) -> None:
+    for lock in template.file_locks:
+        lock._creator_pid = os.getpid()
 
 
 def release(config: pytest.Config) -> None:

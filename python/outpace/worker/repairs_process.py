@@ -26,7 +26,7 @@ def resolve() -> None:
     global _prctl
     if _prctl is None and sys.platform == "linux":
         with contextlib.suppress(ImportError, OSError, AttributeError):
-            import ctypes  # noqa: PLC0415
+            import ctypes
 
             _prctl = ctypes.CDLL(None, use_errno=True).prctl
 

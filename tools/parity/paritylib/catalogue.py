@@ -18,7 +18,7 @@ _KEYS = {
     "name", "version", "source", "sha256", "part", "requirements", "args", "deselect", "normalise", "fast", "timeout",
 }  # fmt: skip
 _REQUIRED = ("name", "version", "source")
-_DEFAULT_TIMEOUT = 300.0
+_DEFAULT_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True)

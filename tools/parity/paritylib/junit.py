@@ -1,14 +1,14 @@
 """Read a junit file into comparable values and compare two of them.
 
-Times, dates and the host name are left out. So is the order of the test cases, which is the order of finishing.
+Times, dates and the host name are left out. So is the order of test cases and properties: it is that of finishing.
 """
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 from .model import Difference
 
@@ -78,12 +78,14 @@ def compare(
             if name not in other_outcome and (outcome or name not in other_text):
                 found.append(difference)
     left_suites, right_suites = (
-        [_without_totals(node) if other_outcome else node for node in junit.suites] for junit in (first, second)
+        Counter(_without_totals(node) if other_outcome else node for node in junit.suites) for junit in (first, second)
     )
     if left_suites != right_suites:
-        found.append(
-            Difference("junit", f"junit suite {right_suites}", f"junit suite: {left_suites} != {right_suites}")
+        only_left, only_right = (
+            sorted(map(str, counter)) for counter in (left_suites - right_suites, right_suites - left_suites)
         )
+        said = f"junit outside the test cases: {only_left} != {only_right}"
+        found.append(Difference("junit", said, said))
     return found
 
 

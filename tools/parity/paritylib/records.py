@@ -46,14 +46,17 @@ def record_differences(first: dict[str, Any], second: dict[str, Any], outcomes: 
 
 def _parse(line: str, known_warnings: set[str]) -> Difference:
     if match := _FIELD.match(line):
-        return Difference(
-            match["field"], f"{match['nodeid']} [{match['when']}] {match['field']}", line, match["nodeid"]
-        )
+        nodeid, field = match["nodeid"], match["field"]
+        return Difference(field, f"{nodeid} [{match['when']}] {field}", line, nodeid)
     if match := _ONLY.fullmatch(line):
         kind = "test missing" if match["which"] == "first" else "test added"
         return Difference(kind, f"{match['nodeid']} {kind}", line, match["nodeid"])
     if match := _PHASES.fullmatch(line):
         return Difference("phases", f"{match['nodeid']} phases {match['right']}", line, match["nodeid"])
+    return _parse_about_the_run(line, known_warnings)
+
+
+def _parse_about_the_run(line: str, known_warnings: set[str]) -> Difference:
     if match := _WARNING.fullmatch(line):
         kind = f"warning {match['what']}"
         if match["what"] == "added" and match["text"] in known_warnings:

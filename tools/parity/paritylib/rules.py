@@ -15,6 +15,11 @@ from .model import Rule
 
 COMMON = (
     Rule(r"/[^\s'\"]*/tmp[a-z0-9_]{8}\b", "<tempfile>", "names made by Python's tempfile module are random"),
+    Rule(
+        r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\b",
+        "<time>",
+        "the logging module's default format begins with the time",
+    ),
     Rule(r"\bport=\d{4,5}\b|\b(?:127\.0\.0\.1|localhost|\[::1\]):\d{4,5}\b", "<port>", "the system picks free ports"),
 )
 

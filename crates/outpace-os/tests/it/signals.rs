@@ -99,6 +99,17 @@ fn a_process_whose_first_thread_has_ended_is_alive() {
 }
 
 #[test]
+fn a_zombie_that_another_process_leaves_unreaped_is_dead() {
+    let _alone = alone();
+    let parent = start(&["python3", "-c", "import os, time; os.fork() or os._exit(0); time.sleep(100)"]);
+    until("the grandchild to end", || {
+        descendants(parent).first().is_some_and(|pid| facts(*pid).state == Some('Z'))
+    });
+    assert!(!is_alive(descendants(parent)[0]));
+    assert!(is_alive(parent));
+}
+
+#[test]
 fn names() {
     let _alone = alone();
     let cases =

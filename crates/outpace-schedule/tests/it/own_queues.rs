@@ -15,16 +15,14 @@ fn calls(mode: DistMode, size: usize, workers: u32) -> Calls {
 fn each_worker_runs_everything_in_order() {
     let mut calls = calls(DistMode::Each, 3, 1);
     assert!(!calls.0.is_revocable());
-    calls.add(5);
-    assert_eq!(calls.pending(), 6);
+    assert_eq!(calls.pending(), 3);
     assert_eq!(calls.take(0, 2), [0, 1]);
     calls.give_back(0, [1]);
     assert_eq!(calls.take_all(0), [1, 2]);
-    assert_eq!(calls.take_all(5), [0, 1, 2]);
 }
 
 #[test]
-fn each_drops_what_a_dead_worker_had_left_and_runs_nothing_again() {
+fn each_hands_what_a_dead_worker_had_left_to_the_one_in_its_place() {
     let mut calls = calls(DistMode::Each, 3, 2);
     assert_eq!(calls.take(0, 2), [0, 1]);
     calls.remove(0, [1]);
@@ -33,6 +31,10 @@ fn each_drops_what_a_dead_worker_had_left_and_runs_nothing_again() {
     assert_eq!(calls.unassign(1, [2]), []);
     assert_eq!(calls.pending(), 3);
     assert_eq!(calls.take_all(1), [0, 1, 2]);
+    calls.add(5);
+    assert_eq!(calls.take_all(5), [1, 2]);
+    calls.add(6);
+    assert_eq!(calls.take_all(6), []);
 }
 
 #[test]
@@ -112,6 +114,7 @@ proptest! {
         let start: VecDeque<u32> = if external { VecDeque::new() } else { (0..6).collect() };
         let mut calls = calls(mode, 6, 2);
         let mut lists: Lists = (0..2).map(|worker| (worker, (start.clone(), vec![]))).collect();
+        let mut legacies: VecDeque<VecDeque<u32>> = VecDeque::new();
         for op in ops {
             match op {
                 Op::Take(worker, max) => {
@@ -145,11 +148,16 @@ proptest! {
                 }
                 Op::Add(worker) => {
                     calls.add(worker);
-                    lists.entry(worker).or_insert_with(|| (start.clone(), vec![]));
+                    lists
+                        .entry(worker)
+                        .or_insert_with(|| (legacies.pop_front().unwrap_or_default(), vec![]));
                 }
                 Op::Remove(worker) => {
-                    let granted = lists.remove(&worker).map_or_else(Vec::new, |(_, granted)| granted);
-                    calls.remove(worker, granted);
+                    let gone = lists.remove(&worker);
+                    calls.remove(worker, gone.as_ref().map_or_else(Vec::new, |(_, granted)| granted.clone()));
+                    if let Some((queue, granted)) = gone.filter(|_| !external) {
+                        legacies.push_back(granted.into_iter().chain(queue).collect());
+                    }
                 }
             }
             prop_assert_eq!(calls.pending(), lists.values().map(|(queue, _)| queue.len()).sum::<usize>());

@@ -5,7 +5,8 @@ use outpace_schedule::Plan;
 
 pub(crate) struct UnitModel {
     unit_of: Vec<usize>,
-    /// The worker that was given items of the unit last.
+    /// The worker that was given items of the unit last, not counting items that were requeued: one that was requeued
+    /// after all of its unit was granted may run elsewhere.
     owners: Vec<Option<u32>>,
 }
 
@@ -43,22 +44,19 @@ impl UnitModel {
         requeued: &[bool],
         is_live: impl Fn(u32) -> bool,
     ) {
-        for &item in batch {
+        assert!(batch.iter().all(|&item| self.unit(item) == self.unit(batch[0])), "{batch:?} crosses units");
+        for &item in batch.iter().filter(|&&item| !requeued[item as usize]) {
             let unit = self.unit(item);
-            assert_eq!(unit, self.unit(batch[0]), "{batch:?} crosses units");
             let owner = &mut self.owners[unit];
             if !owner.is_some_and(&is_live) {
                 *owner = Some(worker);
             }
-            assert!(
-                requeued[item as usize] || *owner == Some(worker),
-                "unit {unit} is split: {owner:?}, {worker}"
-            );
+            assert_eq!(*owner, Some(worker), "unit {unit} is split");
         }
     }
 
-    /// Is there a unit with items in the pool that is neither begun by a live worker nor set aside for one? Items
-    /// that were requeued are left out: where they wait is up to the scheduler.
+    /// Is there a unit with items in the pool that is neither begun by a live worker nor set aside for one? Units
+    /// of which an item was requeued are left out.
     pub(crate) fn has_free_unit(
         &self,
         pool: &[u32],
@@ -67,8 +65,11 @@ impl UnitModel {
         is_live: impl Fn(u32) -> bool,
     ) -> bool {
         let untouched = self.owners.iter().filter(|owner| owner.is_none()).count();
+        let disturbed: Vec<usize> =
+            (0..).zip(requeued).filter(|(_, again)| **again).map(|(item, _)| self.unit(item)).collect();
         let orphaned = |&item: &u32| self.owner(item).is_some_and(|owner| !is_live(owner));
-        untouched > unasked || pool.iter().filter(|&&item| !requeued[item as usize]).any(orphaned)
+        untouched > unasked
+            || pool.iter().filter(|&&item| !disturbed.contains(&self.unit(item))).any(orphaned)
     }
 
     pub(crate) fn has_bound_items(&self, worker: u32, pool: &[u32], requeued: &[bool]) -> bool {

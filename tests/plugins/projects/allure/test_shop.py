@@ -1,8 +1,9 @@
 import logging
 import time
 
-import allure
 import pytest
+
+import allure
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
-import anyio
 import pytest
 import sniffio
 from pool import Pool
+
+import anyio
 
 pytestmark = pytest.mark.anyio
 

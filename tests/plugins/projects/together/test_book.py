@@ -3,6 +3,7 @@ import random
 
 import pytest
 from exchange import Book, fee
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,8 +1,9 @@
 import time
 
-import anyio
 import pytest
 from exchange import stream
+
+import anyio
 
 
 @pytest.mark.asyncio

@@ -1,5 +1,4 @@
 import pytest
-
 from ledger import Account, transfer
 from ledger.accounts import InsufficientFunds
 
