@@ -44,6 +44,14 @@ def test_same_outcomes(lab: Lab, project: str, mode: Mode) -> None:
     assert_same(serial, parallel, fields=fields, closing=project not in OWN_CLOSING_LINE)
 
 
+def test_warnings_of_configuration_are_reported_once(lab: Lab, mode: Mode) -> None:
+    """``-p html`` has pytest try to rewrite the standard module of that name, and warn that it is imported already."""
+    load = ("metadata", "html", "html_fixtures")
+    serial, parallel = (lab.run("html", each, load=load) for each in (SERIAL, mode))
+    assert "PytestAssertRewriteWarning" in [warning["category"] for warning in serial.record["warnings"]]
+    assert_same(serial, parallel)
+
+
 def test_all_together(lab: Lab, mode: Mode) -> None:
     """Plugins that a project would have installed at once, loaded by their entry points, all doing their work."""
     serial, parallel = (lab.run("together", each, autoload=True) for each in (SERIAL, mode))

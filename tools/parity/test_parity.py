@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -349,6 +351,18 @@ def test_a_run_of_the_wrong_engine_is_refused(
 )
 def test_a_run_of_the_right_engine_is_accepted(tmp_path: Path, mode: Mode, output: str, record: dict[str, Any]) -> None:
     runner.verify_engine(a_run(tmp_path, mode, output, record))
+
+
+def test_processes_of_a_run_that_outlive_it_are_named_and_ended() -> None:
+    marker = "test-leftovers"
+    environment = {**os.environ, runner._MARKER: marker}
+    with subprocess.Popen(["sleep", "600"], env=environment) as process:
+        assert runner.end_leftovers("another", 0.0) == []
+        found: list[str] = []
+        while not found and process.poll() is None:  # until the child has replaced this program's image
+            found = runner.end_leftovers(marker, 0.0)
+        process.wait(10)
+    assert found == ["sleep 600"]
 
 
 def test_engine_arguments() -> None:

@@ -71,12 +71,15 @@ class Runner:
                 exit_code: int | None = process.wait(suite.timeout)
             except subprocess.TimeoutExpired:
                 exit_code = None
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            finally:
+                if process.poll() is None:  # too slow, or this tool is being ended
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+                    end_leftovers(marker, 0.0)
         seconds = time.monotonic() - started
-        leftovers = end_leftovers(marker, _GRACE if exit_code is not None else 0.0)
+        leftovers = end_leftovers(marker, _GRACE) if exit_code is not None else []
         shutil.rmtree(run_folder / "basetemp", ignore_errors=True)
-        return Run(mode, seconds, exit_code, run_folder, tuple(leftovers) if exit_code is not None else ())
+        return Run(mode, seconds, exit_code, run_folder, tuple(leftovers))
 
     def _environment(self, run_folder: Path, marker: str) -> dict[str, str]:
         # No PYTEST_ADDOPTS, PYTHONPATH, PYTHONDONTWRITEBYTECODE … of the caller; one hash seed, because set and dict

@@ -1,0 +1,75 @@
+# Everything here works on a fresh checkout with Rust (cargo) and Python >= 3.11 for the tools.
+PYTHON ?= python3
+VENV := .venv
+PLUGINS := .venv-plugins
+BIN := $(VENV)/bin
+CARGO_TEST := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "cargo nextest run" || echo "cargo test")
+RUST := $(shell git ls-files 'crates/*' Cargo.toml Cargo.lock 2>/dev/null)
+SOURCES := $(RUST) $(shell git ls-files 'python/*' pyproject.toml 2>/dev/null)
+
+.PHONY: demo test test-rust test-python lint fmt parity parity-fast bench bench-check plugin-table clean
+
+# The bundled example, serially and in parallel, with both times.
+demo: $(VENV)/.installed
+	@$(BIN)/python tools/demo.py
+
+# Everything that must hold.
+test: lint test-rust test-python
+
+test-rust:
+	$(CARGO_TEST) --workspace
+
+test-python: $(VENV)/.installed $(PLUGINS)/.installed
+	$(BIN)/python -m pytest -n 0 tests/protocol tests/contract tests/faults tests/xdist benches tools examples/trading/tests
+	$(PLUGINS)/bin/python -m pytest -n 0 -p no:randomly tests/repair tests/plugins
+	$(MAKE) parity-fast
+
+lint: $(VENV)/.installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(BIN)/python tools/check_workspace.py
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fmt:
+	cargo fmt --all
+	$(BIN)/ruff check --fix .
+
+# A list of real suites, serially and with outpace, compared report by report.
+parity: $(VENV)/.installed
+	$(BIN)/python tools/parity/parity.py --wheel dist/*.whl --cache .cache/parity
+
+parity-fast: $(VENV)/.installed
+	$(BIN)/python tools/parity/parity.py --fast --workers 2 --wheel dist/*.whl --cache .cache/parity
+
+bench: $(VENV)/.installed
+	benches/setup.sh .cache/bench dist/*.whl
+	$(BIN)/python benches/bench.py
+
+bench-check: $(VENV)/.installed
+	benches/setup.sh .cache/bench dist/*.whl
+	$(BIN)/python benches/bench.py --check
+
+plugin-table:
+	$(PLUGINS)/bin/python tests/plugins/table.py > docs/plugins.md
+
+# One wheel: the binary and the Python package.
+dist/.built: $(SOURCES)
+	rm -rf dist
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -r tests/requirements.txt
+	$(BIN)/maturin build -q --release --locked --out dist
+	touch $@
+
+$(VENV)/.installed: dist/.built tests/requirements.txt
+	$(BIN)/pip install -q --force-reinstall --no-deps dist/*.whl
+	touch $@
+
+$(PLUGINS)/.installed: dist/.built tests/plugins/requirements.txt tests/repair/requirements.txt
+	$(PYTHON) -m venv $(PLUGINS)
+	$(PLUGINS)/bin/pip install -q -r tests/plugins/requirements.txt -r tests/repair/requirements.txt
+	$(PLUGINS)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
+	touch $@
+
+clean:
+	rm -rf dist $(VENV) $(PLUGINS) target .cache
