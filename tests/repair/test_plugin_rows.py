@@ -192,3 +192,19 @@ def test_the_database_of_testmon_is_opened_anew(project: Project) -> None:
         lambda outcome: outcome.said("tests") == [2, 2],
         *("-p", "testmon.pytest_testmon", "--testmon", "--testmon-noselect", "-p", "xdist"),
     )
+
+
+def test_a_lock_made_at_import_refuses_another_process(project: Project) -> None:
+    pytest.importorskip("filelock")
+    project.write(
+        "test_it.py",
+        """
+        import filelock, pytest
+        LOCK = filelock.FileLock("shared.lock")
+        @pytest.mark.parametrize("n", range(2))
+        def test_it(n):
+            with LOCK.acquire(timeout=30):
+                pass
+        """,
+    )
+    project.needs("filelock", lambda outcome: not outcome.failures)
