@@ -94,7 +94,9 @@ def licences(packages: list[dict[str, Any]]) -> Iterator[str]:
     for package in packages:
         text = package["license"] or ""
         choices = [set(choice.strip("() ").split(" AND ")) for choice in text.replace("/", " OR ").split(" OR ")]
-        if not any({part.removesuffix(" WITH LLVM-exception").strip("() ") for part in each} <= LICENCES for each in choices):
+        if not any(
+            {part.removesuffix(" WITH LLVM-exception").strip("() ") for part in each} <= LICENCES for each in choices
+        ):
             yield f"{package['name']} {package['version']}: licence {text or 'unknown'}"
 
 

@@ -18,7 +18,9 @@ def main() -> int:
     for how, shown, options in RUNS:
         print(f"\n=== the trading example, {how}: {shown}\n", flush=True)
         start = time.perf_counter()
-        code = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=EXAMPLE, env=environment, check=False).returncode
+        code = subprocess.run(
+            [sys.executable, "-m", "pytest", *options], cwd=EXAMPLE, env=environment, check=False
+        ).returncode
         times.append(time.perf_counter() - start)
         if code:
             return code

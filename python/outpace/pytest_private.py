@@ -87,7 +87,7 @@ def resolve_nextitem_at_teardown(config: pytest.Config, real: Callable[[object],
     A hook wrapper cannot change an argument; the caller of this one hook can. Proxies of conftest-specific hooks share
     the caller.
     """
-    hook = config.hook.pytest_runtest_teardown
+    hook: Any = config.hook.pytest_runtest_teardown
     execute = hook._hookexec
 
     def with_real_item(name: str, implementations: Any, arguments: dict[str, Any], firstresult: bool) -> object:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-
 from outpace.worker import detect, seeding
 from outpace.worker.repair import Identity, Template, finish, repair
 

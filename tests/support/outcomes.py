@@ -135,8 +135,10 @@ def _by_test(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def outcome_table(record: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """node id -> [(phase, outcome)], in the order reported."""
     return {
-        nodeid: [(r["when"], "xfailed" if r["wasxfail"] is not None and r["outcome"] == "skipped" else r["outcome"])
-                 for r in reports]
+        nodeid: [
+            (r["when"], "xfailed" if r["wasxfail"] is not None and r["outcome"] == "skipped" else r["outcome"])
+            for r in reports
+        ]
         for nodeid, reports in _by_test(record).items()
     }
 
@@ -168,9 +170,8 @@ def differences(
         for one, two in zip(left[nodeid], right[nodeid]):
             for field in fields:
                 if _text(one[field]) != _text(two[field]):
-                    found.append(
-                        f"{nodeid} [{one['when']}] {field}:\n    {_text(one[field])[:2000]}\n    {_text(two[field])[:2000]}"
-                    )
+                    left_text, right_text = _text(one[field])[:2000], _text(two[field])[:2000]
+                    found.append(f"{nodeid} [{one['when']}] {field}:\n    {left_text}\n    {right_text}")
     if Counter(_text(c) for c in serial["collect"]) != Counter(_text(c) for c in parallel["collect"]):
         found.append(f"collect reports: {serial['collect']} != {parallel['collect']}")
     if warnings:

@@ -58,7 +58,9 @@ class Ending:
             session.config.hook.pytest_testnodedown(node=node, error=None)
             session._active_nodes.discard(node)
             return session._forget(node)
-        if output["exitstatus"] == int(pytest.ExitCode.INTERRUPTED) and not (output["shouldfail"] or output["shouldstop"]):
+        if output["exitstatus"] == int(pytest.ExitCode.INTERRUPTED) and not (
+            output["shouldfail"] or output["shouldstop"]
+        ):
             return self._worker_interrupted(node, nodeid)
         if not session.is_coordinated and nodeid is None:
             # A scheduler of the project's own may still list tests for a worker that stopped by itself.
@@ -147,7 +149,8 @@ class Ending:
     def apply_exitstatus(self, session: pytest.Session) -> None:
         """Never end well when something is missing."""
         good = (int(pytest.ExitCode.OK), int(pytest.ExitCode.NO_TESTS_COLLECTED))
-        if int(session.exitstatus) in good and (self._not_run() or self.session._summary_report):
+        missing = self._not_run() or self.session._summary_report
+        if self._internal_error or (int(session.exitstatus) in good and missing):
             session.exitstatus = INTERNAL_ERROR
 
     def _not_run(self) -> list[int]:

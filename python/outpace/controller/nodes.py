@@ -29,7 +29,7 @@ class Gateway:
 
     def __init__(self, spec: execnet.XSpec) -> None:
         self.spec = spec
-        self.id: str = spec.id
+        self.id: str = str(spec.id)
         self.node: Any = None
 
     def __repr__(self) -> str:
@@ -48,11 +48,11 @@ class Gateway:
         """There is nothing to close: the coordinator ends workers."""
 
 
-class Node(WorkerController):
+class Node(WorkerController):  # type: ignore[misc]
     """One worker, as the controller's plugins see it. Its number is the one in its id."""
 
     def __init__(self, manager: Nodes, gateway: Gateway, config: pytest.Config, putevent: Any) -> None:
-        super().__init__(manager, gateway, config, putevent)  # type: ignore[arg-type]
+        super().__init__(manager, gateway, config, putevent)
         self.number = int(gateway.id[2:])
         self.pid: int | None = None
 
@@ -63,11 +63,11 @@ class Node(WorkerController):
         self.config.hook.pytest_configure_node(node=self)
 
     def sendcommand(self, name: str, **kwargs: Any) -> None:
-        coordinator = self.nodemanager.coordinator  # type: ignore[attr-defined]
+        coordinator = self.nodemanager.coordinator
         if name == "runtests":
             coordinator.send(Kind.ASSIGN, worker=self.number, items=list(kwargs["indices"]))
         elif name == "runtests_all":
-            coordinator.send(Kind.ASSIGN, worker=self.number, items=list(range(self.nodemanager.collected)))  # type: ignore[attr-defined]
+            coordinator.send(Kind.ASSIGN, worker=self.number, items=list(range(self.nodemanager.collected)))
         elif name == "steal":
             coordinator.send(Kind.UNASSIGN, worker=self.number, items=list(kwargs["indices"]))
         elif name == "shutdown":
@@ -80,7 +80,7 @@ class Node(WorkerController):
 Node.__name__ = Node.__qualname__ = "WorkerController"  # repr(node) is what users see
 
 
-class Nodes(NodeManager):
+class Nodes(NodeManager):  # type: ignore[misc]
     """Makes nodes and announces them to the coordinator."""
 
     def __init__(self, config: pytest.Config, coordinator: Coordinator) -> None:
@@ -91,7 +91,7 @@ class Nodes(NodeManager):
         self.announced = False
 
     def setup_nodes(self, putevent: Any) -> list[WorkerController]:
-        nodes = super().setup_nodes(putevent)
+        nodes: list[WorkerController] = super().setup_nodes(putevent)
         differing = _differing_keys([node.workerinput for node in nodes])
         for node in nodes:
             self._announce(node, differing)
@@ -135,5 +135,3 @@ def _differing_keys(inputs: list[dict[str, Any]]) -> list[str]:
     keys = {key for each in inputs for key in each}
     missing = object()
     return sorted(key for key in keys if any(each.get(key, missing) != inputs[0].get(key, missing) for each in inputs))
-
-

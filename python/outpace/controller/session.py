@@ -35,12 +35,15 @@ if TYPE_CHECKING:
 _RESULT = struct.Struct("<IIId")
 
 
-class OutpaceSession(DSession):
+class OutpaceSession(DSession):  # type: ignore[misc]
     def __init__(self, config: pytest.Config, coordinator: Coordinator, start_method: str) -> None:
         super().__init__(config)
         self.coordinator = coordinator
         self.start_method = start_method
         self.finished = False
+        self.shouldstop: bool | str = False
+        self.shuttingdown: bool = False
+        self._session: pytest.Session | None = None
         self.ending = Ending(self)
         self._crash_texts: dict[str, str] = {}
         self._ids: list[str] = []
@@ -66,7 +69,7 @@ class OutpaceSession(DSession):
     def pytest_report_header(self) -> str:
         count = len(self.config.option.tx)
         why = f" ({workers.reason})" if workers.reason else ""
-        method = "chosen after collection" if self.start_method == "auto" else f"{self.start_method} (asked for)"
+        method = "auto (fork where it is safe)" if self.start_method == "auto" else f"{self.start_method} (asked for)"
         return f"outpace {__version__}: {count} worker{'s' if count != 1 else ''}{why}, start method {method}"
 
     @pytest.hookimpl(trylast=True)
@@ -180,6 +183,8 @@ class OutpaceSession(DSession):
         elif started["method"] == "fork" and started["reasons"]:
             for reason in started["reasons"][:3]:
                 self.report_line(f"outpace: forked as asked, although {reason}")
+        elif started["method"] == "fork" and self.config.option.verbose > 0:
+            self.report_line("outpace: workers are forks of one collected process")
         if self.is_coordinated and started["method"] == "fork":
             self._show_collection([node.gateway.spec for node in self.nodemanager.by_number.values()], self._ids)
 
@@ -281,7 +286,9 @@ class OutpaceSession(DSession):
         node._down = True
         self._active_nodes.add(node)
         if nodeid is not None:
-            self._crash_texts[nodeid] = f"{down['phase']}: {down['cause']}" if down["phase"] != "idle" else down["cause"]
+            self._crash_texts[nodeid] = (
+                f"{down['phase']}: {down['cause']}" if down["phase"] != "idle" else down["cause"]
+            )
         if isinstance(self.sched, Coordinated) and node in self.sched.nodes:
             self.sched.crashed_with(node, nodeid)
         error = "Not properly terminated"
@@ -320,7 +327,7 @@ class OutpaceSession(DSession):
             self.coordinator.send(Kind.REQUEUE, item=self._ids.index(nodeid))
 
     def handle_crashitem(self, nodeid: str, worker: Any) -> None:
-        path = nodeid.split("::")[0]
+        path = nodeid.split("::", maxsplit=1)[0]
         text = f"worker {worker.gateway.id!r} crashed while running {nodeid!r}"
         how = self._crash_texts.setdefault(nodeid, "")
         report = pytest.TestReport(
@@ -364,4 +371,3 @@ class OutpaceSession(DSession):
         finally:
             if ours:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
-

@@ -7,6 +7,7 @@ pytest, then waits for its input, becomes a pytest session in worker role, and l
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -115,8 +116,8 @@ def _configure(channel: Channel, shared: board.Board, lane: int, given: dict[str
     option.maxprocesses = None
     option.basetemp = given["basetemp"]
     pytest_private.set_program_name(config, os.path.basename(given["workerinput"]["mainargv"][0]))
-    config.workerinput = forkable.workerinput
-    config.workeroutput = {}
+    config.workerinput = forkable.workerinput  # type: ignore[attr-defined]
+    config.workeroutput = {}  # type: ignore[attr-defined]
     worker = WorkerSession(config, channel, shared, lane, forkable)
     config.pluginmanager.register(worker, "outpace-worker")
     return worker
@@ -131,7 +132,5 @@ def _report(channel: Channel, error: BaseException) -> None:
     else:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         content = ("start_error", {"text": text})
-    try:
+    with contextlib.suppress(Closed):
         channel.send(Kind.W_EVENT, plain.dumps(content))
-    except Closed:
-        pass
