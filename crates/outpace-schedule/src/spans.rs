@@ -1,8 +1,10 @@
-//! `load` and `worksteal`: every worker works through its own span of the collection.
+//! `load` and `worksteal`: every worker works through a span of the collection.
 //!
-//! The collection is cut into one span per planned worker. A worker takes from the front of its span; when that is
-//! empty it adopts a span whose worker is gone, else it steals the back half of the largest span left. Cuts prefer
-//! file boundaries, so that tests of one file stay together and in collection order as far as possible.
+//! For `worksteal` the collection is cut into one span per planned worker. For `load` it is cut into many, each a share
+//! of what is left after those before it (guided self-scheduling, Polychronopoulos and Kuck 1987), so that the run
+//! goes through the collection from front to back and each worker sees it in order. A worker takes from the front of
+//! its span; when that is empty it takes the next span without a worker, else it steals the back half of the largest
+//! span left. Cuts prefer file boundaries, so that tests of one file stay together.
 //!
 //! The first item of each planned worker's span is set aside for that worker (two trivial tests use two workers even
 //! if one worker is quicker to ask). Everything else can be taken by any worker, so no worker waits while it is there.
@@ -11,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::iter;
 use std::ops::Range;
 
-use outpace_model::{ItemIndex, WorkerIndex};
+use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 
 use crate::files::{Files, tolerance};
 use crate::plan::{Plan, number};
@@ -31,7 +33,7 @@ pub(crate) struct Spans {
     by_worker: BTreeMap<WorkerIndex, Span>,
     /// Items asked for again: any worker takes them before its span.
     again: Runs,
-    /// Spans without a worker, oldest first; none is empty.
+    /// Spans without a worker, in the order to take them; none is empty.
     orphans: VecDeque<Runs>,
     /// How many items any worker could take: all but the ones set aside.
     shared: usize,
@@ -43,21 +45,22 @@ impl Spans {
         let files = Files::new(&plan.node_ids);
         let mut by_worker: BTreeMap<_, _> =
             plan.workers.iter().map(|&worker| (worker, Span::default())).collect();
-        let cuts = even_cuts(plan.node_ids.len(), by_worker.len(), &files);
-        let mut ends = cuts.windows(2);
+        let items = plan.node_ids.len();
+        let cuts = match plan.mode {
+            DistMode::Load => guided_cuts(items, by_worker.len(), &files),
+            _ => even_cuts(items, by_worker.len(), &files),
+        };
+        let mut spans = cuts.windows(2).map(|ends| ends[0]..ends[1]);
         for worker in &plan.workers {
             let Some(span) = by_worker.get_mut(worker).filter(|span| span.first.is_none()) else { continue };
-            let Some(&[start, end]) = ends.next() else { break };
+            let Some(Range { start, end }) = spans.next() else { break };
             *span = Span { first: Some(ItemIndex(start)), queue: Runs::from_span(start + 1..end) };
         }
-        let nobodys = if by_worker.is_empty() {
-            Runs::from_span(0..number(plan.node_ids.len()))
-        } else {
-            Runs::default()
-        };
+        let nobodys = by_worker.is_empty().then_some(0..number(items));
+        let orphans: VecDeque<_> =
+            spans.chain(nobodys).map(Runs::from_span).filter(|span| !span.is_empty()).collect();
+        let shared = by_worker.values().map(|span| span.queue.len()).chain(orphans.iter().map(Runs::len)).sum();
         let set_aside = by_worker.values().filter(|span| span.first.is_some()).count();
-        let shared = by_worker.values().map(|span| span.queue.len()).sum::<usize>() + nobodys.len();
-        let orphans = [nobodys].into_iter().filter(|span| !span.is_empty()).collect();
         Self { files, by_worker, again: Runs::default(), orphans, shared, set_aside }
     }
 
@@ -75,7 +78,7 @@ impl Spans {
         }
         queue.prepend(unstarted);
         if !queue.is_empty() {
-            self.orphans.push_back(queue);
+            self.orphans.push_front(queue);
         }
     }
 
@@ -120,7 +123,7 @@ impl Spans {
         self.by_worker.get(&worker).is_some_and(|span| self.shared > 0 || span.first.is_some())
     }
 
-    /// A span for a worker that has none: the oldest orphan, else half of the largest.
+    /// A span for a worker that has none: the next without a worker, else half of the largest.
     fn find_span(&mut self) -> Runs {
         if let Some(orphan) = self.orphans.pop_front() {
             return orphan;
@@ -131,6 +134,24 @@ impl Spans {
         let largest = self.by_worker.values_mut().rev().max_by_key(|span| span.queue.len());
         largest.map(|span| span.queue.steal_back(&self.files)).unwrap_or_default()
     }
+}
+
+/// Where to cut `items` so that each span is a share of what is left, down to single items; both ends included.
+fn guided_cuts(items: usize, workers: usize, files: &Files) -> Vec<u32> {
+    let collection: Range<u32> = 0..number(items);
+    let mut cuts = Vec::new();
+    if workers == 0 {
+        return cuts;
+    }
+    let mut start = 0;
+    while start < collection.end {
+        cuts.push(start);
+        let share = ((collection.end - start) / number(workers * 2)).max(1);
+        let ideal = start + share;
+        start = files.nearest(ideal, share, &(start..collection.end)).unwrap_or(ideal);
+    }
+    cuts.push(collection.end);
+    cuts
 }
 
 /// Where to cut `items` into one span for each worker, both ends included. Surplus workers get none.

@@ -123,14 +123,16 @@ impl Run {
 
     /// Connection and process have ended: settle what the worker held and tell the controller.
     pub(crate) fn bury(&mut self, index: WorkerIndex) {
-        let template_died = self.template == TemplateStage::Dead && self.template_exit.is_some();
+        let template_is_dead = self.template == TemplateStage::Dead;
         let Some(worker) = self.workers.get_mut(&index) else { return };
+        let template_died = template_is_dead && worker.forked;
         let Some(closed) = worker.closed.clone() else { return };
         worker.stage = Stage::Down;
         worker.asking = None;
         worker.deadline = None;
         let crashed = !worker.said_bye;
-        let (interrupted, was_template, pid) = (worker.interrupted, worker.is_template, worker.pid);
+        let (interrupted, pid) = (worker.interrupted, worker.pid);
+        let (was_template, is_fork) = (worker.is_template, worker.is_fork);
         // The front is running if it was claimed; what was claimed behind it was only looked at as the next test.
         let running = worker.granted.pop_front_if(|grant| grant.position < closed.position).map(|grant| grant.item);
         let mut unstarted = worker.cut(0);
@@ -146,7 +148,7 @@ impl Run {
         if was_template {
             self.template = TemplateStage::Dead;
         }
-        let innocent = crashed && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
+        let innocent = crashed && is_fork && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
         if innocent {
             // It runs again, and first.
             unstarted.splice(0..0, running);

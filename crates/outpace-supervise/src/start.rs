@@ -51,6 +51,7 @@ impl Run {
         let Some(worker) = self.workers.get_mut(&index) else { return };
         worker.stage = Stage::Starting;
         worker.active_at = self.now;
+        worker.is_fork = can_fork;
         let (lane, input) = (worker.lane, std::mem::take(&mut worker.input));
         if can_fork {
             self.act(Action::Fork { worker: index, lane, input });

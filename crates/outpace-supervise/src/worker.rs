@@ -74,6 +74,10 @@ pub(crate) struct Worker {
     pub(crate) status: String,
     /// It is the process that was started as the template.
     pub(crate) is_template: bool,
+    /// It is a fork of the template, and dies with it.
+    pub(crate) forked: bool,
+    /// The template forked it, and it dies with the template.
+    pub(crate) is_fork: bool,
     /// A crash whose test the controller has not judged yet.
     pub(crate) unjudged: bool,
     pub(crate) crashed_item: Option<ItemIndex>,
@@ -101,6 +105,8 @@ impl Worker {
             deadline: None,
             status: String::new(),
             is_template: false,
+            forked: false,
+            is_fork: false,
             unjudged: false,
             crashed_item: None,
         }

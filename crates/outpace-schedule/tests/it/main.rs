@@ -1,6 +1,7 @@
 //! The scheduler as its callers see it: rules by example, laws by random runs, and a simulation of whole runs.
 
 mod laws;
+mod load;
 mod makespan;
 mod own_queues;
 mod plans;
