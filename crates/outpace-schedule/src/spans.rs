@@ -148,7 +148,9 @@ fn guided_cuts(items: usize, workers: usize, files: &Files) -> Vec<u32> {
         cuts.push(start);
         let share = ((collection.end - start) / number(workers * 2)).max(1);
         let ideal = start + share;
-        start = files.nearest(ideal, share, &(start..collection.end)).unwrap_or(ideal);
+        // At most twice the share, so that every worker gets one.
+        let tolerance = if share > 1 { share } else { 0 };
+        start = files.nearest(ideal, tolerance, &(start..collection.end)).unwrap_or(ideal);
     }
     cuts.push(collection.end);
     cuts

@@ -1,0 +1,4 @@
+//! A run in a world without processes: every order of events, in virtual time.
+
+mod laws;
+mod world;

@@ -1,0 +1,71 @@
+//! What is to be simulated.
+
+use std::time::Duration;
+
+use outpace_model::DistMode;
+use outpace_protocol::StartMethod;
+
+/// The controller's `Stop`, at a moment of its choice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop {
+    pub(crate) at: Duration,
+    pub(crate) interrupt: bool,
+    pub(crate) kill: bool,
+}
+
+/// How often things go wrong, in thousandths of the occasions for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    /// A process dies, at each of its steps.
+    pub(crate) crash: u32,
+    /// A process does nothing more, at each of its steps.
+    pub(crate) hang: u32,
+    /// A process sends bytes that are no protocol, at each of its steps.
+    pub(crate) garbage: u32,
+    /// Its connection ends long before, or long after, its process.
+    pub(crate) linger: u32,
+    /// A test fails.
+    pub(crate) failure: u32,
+    /// A worker ends its session on its own after a test (`session.shouldstop`).
+    pub(crate) gives_up: u32,
+    /// A process does not react to SIGINT.
+    pub(crate) deaf: u32,
+    /// The kernel starts no process.
+    pub(crate) spawn: u32,
+    /// The session of the template or of a spawned worker ends without a collection.
+    pub(crate) usage_error: u32,
+    /// A spawned worker collects other tests.
+    pub(crate) different: u32,
+    /// The verdict on a crash is to run the test again.
+    pub(crate) requeue: u32,
+    /// A plugin wants a finished test (or any other number) run again.
+    pub(crate) again: u32,
+}
+
+/// One run to simulate.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) mode: DistMode,
+    pub(crate) start_method: StartMethod,
+    pub(crate) unsafe_to_fork: bool,
+    pub(crate) items: u32,
+    pub(crate) workers: u32,
+    /// The longest a test takes.
+    pub(crate) longest: Duration,
+    /// The longest a process takes to start and collect.
+    pub(crate) slowest_start: Duration,
+    pub(crate) maxfail: u32,
+    /// How many workers the controller replaces.
+    pub(crate) replacements: u32,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) template_dies: Option<Duration>,
+    pub(crate) faults: Faults,
+}
+
+impl Scenario {
+    /// The node ids: four tests a file.
+    pub(crate) fn node_ids(&self) -> Vec<String> {
+        (0..self.items).map(|item| format!("f{}.py::t{item}", item / 4)).collect()
+    }
+}

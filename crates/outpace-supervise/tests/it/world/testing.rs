@@ -1,0 +1,137 @@
+//! A worker at its tests, step by step as `outpace.worker.loop` does it.
+
+use std::time::Duration;
+
+use outpace_model::{ItemIndex, Phase};
+use outpace_protocol::{FromWorker, ToWorker};
+
+use super::happening::Pid;
+use super::process::State;
+use super::simulation::World;
+
+impl World {
+    pub(crate) fn step_with_tests(&mut self, pid: Pid) {
+        match self.process(pid).state {
+            State::Seeking => self.seek(pid, None),
+            State::Claiming(running) => self.claim(pid, running),
+            State::Asked(running) => self.take_answer(pid, running),
+            State::Beginning(item) => {
+                self.enter(pid, Phase::Setup);
+                self.send(pid, result(item, false, 0, Duration::ZERO));
+                let longest = u64::try_from(self.scenario.longest.as_micros()).expect("microseconds");
+                let pause = self.dice.micros(1, longest);
+                self.then(pid, State::Calling(item), pause);
+            }
+            State::Calling(item) => {
+                self.enter(pid, Phase::Call);
+                if self.dice.permille(300) {
+                    self.send(pid, result(item, false, 0, Duration::ZERO));
+                }
+                self.then(pid, State::TearingDown(item), Duration::from_micros(30));
+            }
+            State::TearingDown(item) => {
+                self.enter(pid, Phase::Teardown);
+                if self.process(pid).over {
+                    return self.then(pid, State::Ending(item, None), Duration::from_micros(30));
+                }
+                self.seek(pid, Some(item));
+            }
+            State::Ending(item, next) => self.end_test(pid, item, next),
+            State::Finishing => {
+                self.enter(pid, Phase::Finish);
+                self.send(pid, FromWorker::Bye(Vec::new()));
+                let pause = self.dice.micros(0, 3_000);
+                self.then(pid, State::Leaving, pause);
+            }
+            State::Leaving => self.leave(pid),
+            other => unreachable!("{other:?} comes before the tests"),
+        }
+    }
+
+    /// `_claim`, and the question where there is nothing to claim.
+    fn seek(&mut self, pid: Pid, running: Option<ItemIndex>) {
+        let process = self.process(pid);
+        let lane = process.lane;
+        if let Some((position, _)) = process.granted.front().copied() {
+            self.board.lane(lane).position = position + 1;
+            let pause = self.dice.micros(0, 300);
+            return self.then(pid, State::Claiming(running), pause);
+        }
+        if process.over {
+            return self.without_test(pid, running);
+        }
+        let position = process.position;
+        self.send(pid, FromWorker::Ask { position, running: running.is_some() });
+        self.then_receive(pid, State::Asked(running));
+    }
+
+    fn claim(&mut self, pid: Pid, running: Option<ItemIndex>) {
+        let process = self.process(pid);
+        let lane = process.lane;
+        let (position, item) = process.granted.pop_front().expect("a grant to claim");
+        if position < self.board.lane(lane).limit {
+            let process = self.process(pid);
+            process.position = position + 1;
+            self.observer.claimed(pid, item);
+            let state = running.map_or(State::Beginning(item), |running| State::Ending(running, Some(item)));
+            return self.then(pid, state, Duration::from_micros(20));
+        }
+        self.process(pid).granted.clear();
+        self.board.lane(lane).position = position;
+        self.seek(pid, running);
+    }
+
+    fn take_answer(&mut self, pid: Pid, running: Option<ItemIndex>) {
+        let process = self.process(pid);
+        let Some(message) = process.inbox.pop_front() else { return };
+        match message {
+            ToWorker::Grant { position, items } => process.granted.extend((position..).zip(items)),
+            ToWorker::Shutdown => process.over = true,
+            _ => {}
+        }
+        if running.is_some() && self.process(pid).granted.is_empty() {
+            return self.without_test(pid, running);
+        }
+        self.seek(pid, running);
+    }
+
+    fn without_test(&mut self, pid: Pid, running: Option<ItemIndex>) {
+        let state = running.map_or(State::Finishing, |item| State::Ending(item, None));
+        self.then(pid, state, Duration::from_micros(30));
+    }
+
+    fn end_test(&mut self, pid: Pid, item: ItemIndex, next: Option<ItemIndex>) {
+        let faults = self.scenario.faults;
+        let failures = u32::from(self.dice.permille(faults.failure));
+        let took = self.scenario.longest / 2;
+        self.observer.completed(pid, item);
+        let maxfail = self.scenario.maxfail;
+        self.enter(pid, Phase::Idle);
+        let process = self.process(pid);
+        process.unsent = Some(result(item, true, failures, took));
+        process.failures += failures;
+        let enough = maxfail > 0 && process.failures >= maxfail;
+        let state = if enough || self.dice.permille(faults.gives_up) {
+            State::Finishing
+        } else {
+            next.map_or(State::Seeking, State::Beginning)
+        };
+        self.then(pid, state, Duration::from_micros(10));
+    }
+
+    /// The connection may end long before the process.
+    fn leave(&mut self, pid: Pid) {
+        if self.dice.permille(self.scenario.faults.linger) {
+            self.close_connection(pid, Duration::ZERO, None);
+            if self.dice.permille(500) {
+                self.process(pid).hung = true;
+                return;
+            }
+        }
+        self.die(pid);
+    }
+}
+
+fn result(item: ItemIndex, finished: bool, failures: u32, took: Duration) -> FromWorker {
+    FromWorker::Result { item, finished, failures, duration: took.as_secs_f64(), blob: Vec::new() }
+}
