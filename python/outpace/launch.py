@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,13 @@ class Coordinator:
     def send_worker(self, number: int, data: bytes) -> None:
         self.channel.send(Kind.WORKER, number.to_bytes(4, "little"), data)
 
-    def receive(self) -> Frame:
-        return self.channel.receive()
+    def receive(self, wait: Callable[[int], None]) -> Frame:
+        """The next message; ``wait`` is called with the descriptor before a read that may block."""
+        frame = self.channel.pending()
+        if frame is None:
+            wait(self.channel.fd)
+            frame = self.channel.receive()
+        return frame
 
     def close(self) -> None:
         """Ends the coordinator, which ends whatever is left of the run."""

@@ -62,6 +62,7 @@ class Kind:
     W_EXITED = 71
     W_FORKED = 72
     W_STATUS = 73
+    W_BELL = 74
     # coordinator -> template or worker
     INIT = 96
     FORK = 97

@@ -26,7 +26,7 @@ from .verdict import Run
 SUPPORT = Path(__file__).resolve().parent.parent / "support"
 MARKER = "OUTPACE_FAULTS_RUN"
 # No run of these tests takes seconds on a quiet machine; only a hang takes this long.
-LIMIT_S = 60.0
+LIMIT_S = 30.0
 
 _FOREIGN = ("PYTEST_", "OUTPACE_", "COV_")
 # What a serial pytest leaves in TMPDIR as well: the temp folders of the last three runs, for the user to look at.

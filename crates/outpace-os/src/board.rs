@@ -12,6 +12,11 @@
 //! | 8 | `u32` | item: running item's index + 1, 0 for none | worker |
 //! | 12 | `u32` | phase: a word of [`Phase`] | worker |
 //! | 16 | `f64` | monotonic seconds at which the phase began | worker |
+//! | 32 | `u64` | produced: bytes ever put into the ring | worker |
+//! | 40 | `u64` | consumed: bytes ever taken from the ring | coordinator |
+//!
+//! Behind the lanes each worker has a ring of [`RING_BYTES`]: what it reports goes there without a system call, and
+//! is still there when it dies. Byte `n` of the stream is at `n % RING_BYTES`.
 //!
 //! The memory cannot be resized, by anyone (a shrink would kill the readers with `SIGBUS`), but a test may
 //! scribble over it: what is read here is a hint about the worker, and a reader must survive any value.
@@ -30,6 +35,9 @@ use rustix::time::{ClockId, clock_gettime};
 /// Size of a lane: a cache line, so that workers do not slow each other down.
 pub const LANE_BYTES: usize = size_of::<Lane>();
 
+/// Size of a worker's ring.
+pub const RING_BYTES: usize = 64 * 1024;
+
 /// The limit that limits nothing.
 pub const NO_LIMIT: u32 = u32::MAX;
 
@@ -40,6 +48,9 @@ struct Lane {
     item: AtomicU32,
     phase: AtomicU32,
     phase_began: AtomicU64,
+    spare: AtomicU64,
+    produced: AtomicU64,
+    consumed: AtomicU64,
 }
 
 /// The coordinator's view of the board. A lane number past the end is a bug of the caller, and panics.
@@ -62,12 +73,13 @@ impl Board {
         if lanes == 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a board needs at least one lane"));
         }
-        let fd = sealed_memory(lanes as usize * LANE_BYTES)?;
+        let bytes = lanes as usize * (LANE_BYTES + RING_BYTES);
+        let fd = sealed_memory(bytes)?;
         // SAFETY: a new mapping at an address of the kernel's choice, of the size the file was just given and
         // sealed to.
         let memory = unsafe {
             let access = ProtFlags::READ | ProtFlags::WRITE;
-            mmap(ptr::null_mut(), lanes as usize * LANE_BYTES, access, MapFlags::SHARED, &fd, 0)?
+            mmap(ptr::null_mut(), bytes, access, MapFlags::SHARED, &fd, 0)?
         };
         let memory =
             NonNull::new(memory.cast()).ok_or_else(|| io::Error::other("the board was mapped at 0"))?;
@@ -93,6 +105,9 @@ impl Board {
         lane.item.store(0, Ordering::SeqCst);
         lane.phase.store((Phase::Idle as u32).to_le(), Ordering::SeqCst);
         lane.phase_began.store(0, Ordering::SeqCst);
+        lane.spare.store(0, Ordering::SeqCst);
+        lane.produced.store(0, Ordering::SeqCst);
+        lane.consumed.store(0, Ordering::SeqCst);
         lane.limit.store(NO_LIMIT.to_le(), Ordering::SeqCst);
     }
 
@@ -128,6 +143,42 @@ impl Board {
         if seconds.is_finite() { seconds } else { 0.0 }
     }
 
+    /// Moves what the worker has put into its ring to the end of `out`; returns how much that was. An error means
+    /// that the lane's words make no sense: somebody else wrote there.
+    pub fn drain(&self, lane: u32, out: &mut Vec<u8>) -> io::Result<usize> {
+        let words = self.lane(lane);
+        let produced = u64::from_le(words.produced.load(Ordering::Acquire));
+        let consumed = u64::from_le(words.consumed.load(Ordering::Relaxed));
+        let count = usize::try_from(produced.wrapping_sub(consumed)).unwrap_or(usize::MAX);
+        if count == 0 {
+            return Ok(0);
+        }
+        if count > RING_BYTES {
+            return Err(io::Error::other("the ring of a worker was overwritten"));
+        }
+        let start = usize::try_from(consumed % RING_BYTES as u64).unwrap_or(0);
+        let first = count.min(RING_BYTES - start);
+        out.reserve(count);
+        for (from, length) in [(start, first), (0, count - first)] {
+            // SAFETY: `from + length` is within the ring, which is within the mapping; `out` has room for `count`
+            // bytes. A worker that writes there meanwhile breaks its own frames, nothing else: bytes are copied,
+            // never referred to.
+            unsafe {
+                let target = out.as_mut_ptr().add(out.len());
+                ptr::copy_nonoverlapping(self.ring(lane).add(from), target, length);
+                out.set_len(out.len() + length);
+            }
+        }
+        words.consumed.store(produced.to_le(), Ordering::Release);
+        Ok(count)
+    }
+
+    fn ring(&self, lane: u32) -> *const u8 {
+        let offset = self.lanes as usize * LANE_BYTES + lane as usize * RING_BYTES;
+        // SAFETY: within the mapping, since `lane` was used to index the lanes before.
+        unsafe { self.memory.as_ptr().cast::<u8>().add(offset).cast_const() }
+    }
+
     fn lane(&self, lane: u32) -> &Lane {
         // SAFETY: the mapping holds `lanes` lanes, page-aligned, for as long as `self` lives; any bytes are a
         // valid lane, and other processes change them through atomics or naturally aligned words.
@@ -138,8 +189,9 @@ impl Board {
 
 impl Drop for Board {
     fn drop(&mut self) {
+        let bytes = self.lanes as usize * (LANE_BYTES + RING_BYTES);
         // SAFETY: unmaps exactly what `new` mapped; references into it cannot outlive `self`.
-        let unmapped = unsafe { munmap(self.memory.as_ptr().cast(), self.lanes as usize * LANE_BYTES) };
+        let unmapped = unsafe { munmap(self.memory.as_ptr().cast(), bytes) };
         debug_assert_eq!(unmapped, Ok(()));
     }
 }

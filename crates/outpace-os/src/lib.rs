@@ -24,7 +24,7 @@ mod signal;
 mod socket;
 mod spawn;
 
-pub use board::{Board, LANE_BYTES, NO_LIMIT, monotonic_seconds};
+pub use board::{Board, LANE_BYTES, NO_LIMIT, RING_BYTES, monotonic_seconds};
 pub use cpu::{UsableCpus, usable_cpus};
 pub use fence::{fence, fence_registered};
 pub use inherited::{inherited_socket, lead_own_group};

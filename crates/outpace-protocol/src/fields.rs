@@ -1,8 +1,16 @@
 //! Reading and writing the fields of a payload.
 
-use serde::{Serialize, de::DeserializeOwned};
+use outpace_model::{ItemIndex, WorkerIndex};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Frame, ProtocolError};
+
+/// Tests of one worker, as several messages name them.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Items {
+    pub(crate) worker: WorkerIndex,
+    pub(crate) items: Vec<ItemIndex>,
+}
 
 pub(crate) struct Reader<'a> {
     kind: u8,

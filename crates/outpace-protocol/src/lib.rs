@@ -11,16 +11,17 @@
 
 #![warn(missing_docs)]
 
-mod controller;
 mod error;
 mod fields;
 mod frame;
+mod from_controller;
+mod hello;
+mod to_controller;
 mod worker;
 
-pub use controller::{FromController, ToController};
 pub use error::ProtocolError;
 pub use frame::{Decoder, Frame, HEADER, MAGIC, MAX_PAYLOAD, VERSION};
-pub use worker::{Collection, FromWorker, ToWorker};
-
-pub use controller::{Down, Finished, Hello, Plan, StartMethod, Started};
-pub use worker::Exited;
+pub use from_controller::{FromController, Plan, StartMethod};
+pub use hello::Hello;
+pub use to_controller::{Down, Finished, Started, ToController};
+pub use worker::{Collection, Exited, FromWorker, ToWorker};

@@ -17,6 +17,7 @@ mod kind {
     pub(super) const EXITED: u8 = 71;
     pub(super) const FORKED: u8 = 72;
     pub(super) const STATUS: u8 = 73;
+    pub(super) const BELL: u8 = 74;
 
     pub(super) const INIT: u8 = 96;
     pub(super) const FORK: u8 = 97;
@@ -147,6 +148,8 @@ pub enum FromWorker {
     Bye(Vec<u8>),
     /// What the process is busy with, for a message should it die or hang ("collecting tests/test_x.py").
     Status(String),
+    /// There is something in the worker's ring that should be read now.
+    Bell,
     /// The template reaped a fork.
     Exited(Exited),
     /// The template forked a worker, or could not.
@@ -178,6 +181,7 @@ impl FromWorker {
             kind::ASK => Self::Ask { position: reader.u32()?, running: reader.u32()? != 0 },
             kind::EVENT => Self::Event(frame.payload),
             kind::BYE => Self::Bye(frame.payload),
+            kind::BELL => Self::Bell,
             kind::STATUS => Self::Status(String::from_utf8_lossy(&frame.payload).into_owned()),
             kind::EXITED => Self::Exited(from_json(frame.kind, &frame.payload)?),
             kind::FORKED => {
@@ -214,6 +218,7 @@ impl FromWorker {
             ),
             Self::Event(blob) => Frame::write(kind::EVENT, blob, out),
             Self::Bye(blob) => Frame::write(kind::BYE, blob, out),
+            Self::Bell => Frame::write(kind::BELL, &[], out),
             Self::Status(text) => Frame::write(kind::STATUS, text.as_bytes(), out),
             Self::Exited(exited) => Frame::write(kind::EXITED, &to_json(exited), out),
             Self::Forked { worker, outcome } => {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use outpace_model::Phase;
 use outpace_os::{Board, become_subreaper, fence, raise_open_files, reap, socket_pair, usable_cpus};
-use outpace_protocol::{FromController, FromWorker, Hello, ToController, ToWorker};
+use outpace_protocol::{
+    Decoder, FromController, FromWorker, Hello, ProtocolError, ToController, ToWorker,
+};
 use outpace_supervise::{Action, Event, LANES, Peer, Run};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,12 +50,24 @@ pub fn serve(controller: OwnedFd, version: &str) -> Result<(), RunnerError> {
     })
 }
 
+/// How often rings are looked at although nobody asked: what a test says is seen that soon.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+fn decode_all(decoder: &mut Decoder, messages: &mut Vec<FromWorker>) -> Result<(), ProtocolError> {
+    while let Some(frame) = decoder.next_frame()? {
+        messages.push(FromWorker::decode(frame)?);
+    }
+    Ok(())
+}
+
 struct Engine {
     run: Run,
     started: Instant,
     board: Board,
     controller: Link,
     links: BTreeMap<Peer, Link>,
+    /// What came out of each worker's ring, up to the last whole message.
+    rings: BTreeMap<Peer, Decoder>,
     lanes: BTreeMap<Peer, u32>,
     pids: BTreeMap<Peer, i32>,
     inputs: UnboundedReceiver<Input>,
@@ -76,6 +90,7 @@ impl Engine {
             board: Board::new(LANES).map_err(os("no shared memory for the board"))?,
             controller: Link::open(None, controller, &to_inputs).map_err(os("the controller's socket"))?,
             links: BTreeMap::new(),
+            rings: BTreeMap::new(),
             lanes: BTreeMap::new(),
             pids: BTreeMap::new(),
             inputs,
@@ -92,8 +107,11 @@ impl Engine {
         // Ctrl-C is the controller's to answer; it tells us what to do.
         let mut interrupt = signal(SignalKind::interrupt()).map_err(os("SIGINT"))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(os("SIGTERM"))?;
+        let mut looked = Instant::now();
         while !self.quit {
-            let timer = self.run.deadline().map(|at| self.started + at);
+            let deadline = self.run.deadline().map(|at| self.started + at);
+            let look = (!self.rings.is_empty()).then(|| looked + LOOK_EVERY);
+            let timer = deadline.into_iter().chain(look).min();
             let wait = async {
                 match timer {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -103,7 +121,13 @@ impl Engine {
             tokio::select! {
                 input = self.inputs.recv() => self.take_inputs(input),
                 _ = children.recv() => self.reap_children(),
-                () = wait => self.handle(Event::Tick),
+                () = wait => {
+                    if look.is_some_and(|at| at <= Instant::now()) {
+                        looked = Instant::now();
+                        self.read_rings();
+                    }
+                    self.handle(Event::Tick);
+                }
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => self.on_terminate(),
             }
@@ -129,12 +153,16 @@ impl Engine {
                 }
             }
             Input::FromPeer(peer, messages) => {
+                self.read_ring(peer);
                 for message in messages {
                     self.from_peer(peer, message);
                 }
             }
             Input::ControllerClosed => self.handle(Event::ControllerGone),
-            Input::PeerClosed(peer, fault) => self.closed(peer, fault),
+            Input::PeerClosed(peer, fault) => {
+                self.read_ring(peer);
+                self.closed(peer, fault);
+            }
             Input::Writable(None) => self.controller.on_writable(),
             Input::Writable(Some(peer)) => {
                 if let Some(link) = self.links.get_mut(&peer) {
@@ -182,8 +210,37 @@ impl Engine {
         }
     }
 
+    fn read_rings(&mut self) {
+        let peers: Vec<Peer> = self.rings.keys().copied().collect();
+        for peer in peers {
+            self.read_ring(peer);
+        }
+    }
+
+    /// Handles what a worker has put into its ring: everything it reports before it next speaks on its socket.
+    fn read_ring(&mut self, peer: Peer) {
+        let (Some(decoder), Some(lane)) = (self.rings.get_mut(&peer), self.lanes.get(&peer)) else { return };
+        let mut messages = Vec::new();
+        let mut bytes = Vec::new();
+        let fault = match self.board.drain(*lane, &mut bytes) {
+            Ok(0) => return,
+            Ok(_) => {
+                decoder.feed(&bytes);
+                decode_all(decoder, &mut messages).err().map(|error| error.to_string())
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        for message in messages {
+            self.from_peer(peer, message);
+        }
+        if let Some(fault) = fault {
+            self.closed(peer, Some(format!("reported bytes that are not outpace's protocol: {fault}")));
+        }
+    }
+
     fn closed(&mut self, peer: Peer, fault: Option<String>) {
         self.links.remove(&peer);
+        self.rings.remove(&peer);
         let lane = self.lanes.get(&peer).copied();
         let position = lane.map_or(0, |lane| self.board.position(lane));
         let phase = lane.map_or(Phase::Idle, |lane| self.board.phase(lane));
@@ -253,6 +310,10 @@ impl Engine {
         if let ToWorker::Init { lane, .. } = message {
             self.lanes.insert(peer, *lane);
         }
+        if *message == ToWorker::Run {
+            // From here on it is a worker; before, a template shares its lane with its first fork.
+            self.rings.insert(peer, Decoder::default());
+        }
         if let Some(link) = self.links.get_mut(&peer) {
             message.encode(link.out());
         }
@@ -280,6 +341,7 @@ impl Engine {
         template.attach(theirs);
         message.encode(template.out());
         self.links.insert(peer, link);
+        self.rings.insert(peer, Decoder::default());
         self.lanes.insert(peer, lane);
         Ok(())
     }

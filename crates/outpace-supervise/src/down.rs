@@ -8,16 +8,24 @@ use crate::run::{Run, TemplateStage};
 use crate::stop::{GRACE, LINGER};
 use crate::worker::{Closed, Stage};
 
+/// The end of a worker that the template was to fork.
+const UNBORN: &str = "the template died before it could fork this worker";
+
 impl Run {
     pub(crate) fn on_bye(&mut self, index: WorkerIndex, blob: Vec<u8>) {
         let deadline = self.now + GRACE;
-        if let Some(worker) = self.workers.get_mut(&index) {
-            worker.said_bye = true;
-            worker.stage = Stage::Finishing;
-            worker.asking = None;
-            worker.deadline = Some(deadline);
+        let Some(worker) = self.workers.get_mut(&index).filter(|worker| !worker.said_bye) else { return };
+        worker.said_bye = true;
+        worker.stage = Stage::Finishing;
+        worker.asking = None;
+        worker.deadline = Some(deadline);
+        // It starts nothing more, not even what it claimed as the test after its last one.
+        let unstarted = worker.not_begun();
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.remove_worker(index, &unstarted);
         }
         self.tell(ToController::Bye { worker: index, blob });
+        self.wake_idle();
     }
 
     pub(crate) fn on_closed(&mut self, peer: Peer, fault: Option<String>, position: u32, phase: Phase) {
@@ -26,13 +34,16 @@ impl Run {
             return self.on_template_closed();
         };
         let deadline = self.now + LINGER;
+        let template_speaks = self.can_fork();
         let Some(worker) = self.workers.get_mut(&index) else { return };
         if worker.closed.is_some() {
             return;
         }
         let must_die = fault.is_some();
         worker.closed = Some(Closed { fault, position, phase });
-        if worker.exit.is_some() || worker.pid.is_none() {
+        // Of a fork that ended at once the template may have to tell yet.
+        let unborn = worker.pid.is_none() && !(worker.forked && template_speaks);
+        if worker.exit.is_some() || unborn {
             self.bury(index);
         } else {
             worker.deadline = Some(deadline);
@@ -66,6 +77,7 @@ impl Run {
     }
 
     fn on_template_closed(&mut self) {
+        self.template_is_deaf = true;
         if self.template_exit.is_some() {
             self.template_is_gone();
         } else if let Some(pid) = self.template_pid {
@@ -75,7 +87,12 @@ impl Run {
     }
 
     fn on_template_exited(&mut self) {
-        self.template_is_gone();
+        if self.template_is_deaf {
+            self.template_is_gone();
+        } else {
+            // What it said before it died counts: its collection, and the forks it made and reaped.
+            self.act(Action::Close(Peer::Template));
+        }
     }
 
     /// The template ended. Before the collection there is no run without it; afterwards workers are spawned.
@@ -102,11 +119,12 @@ impl Run {
         let unborn: Vec<WorkerIndex> = self
             .workers
             .iter()
-            .filter(|(_, worker)| worker.stage == Stage::Starting && worker.pid.is_none())
+            .filter(|(_, worker)| worker.stage == Stage::Starting && worker.pid.is_none() && worker.closed.is_some())
             .map(|(index, _)| *index)
             .collect();
+        // Those whose connection still stands may live.
         for index in unborn {
-            self.never_lived(index, "the template died before it could fork this worker".to_owned());
+            self.never_lived(index, UNBORN.to_owned());
         }
     }
 
@@ -131,12 +149,12 @@ impl Run {
         worker.asking = None;
         worker.deadline = None;
         let crashed = !worker.said_bye;
-        let (interrupted, pid) = (worker.interrupted, worker.pid);
-        let (was_template, is_fork) = (worker.is_template, worker.is_fork);
+        let (interrupted, was_template, pid) = (worker.interrupted, worker.is_template, worker.pid);
         // The front is running if it was claimed; what was claimed behind it was only looked at as the next test.
         let running = worker.granted.pop_front_if(|grant| grant.position < closed.position).map(|grant| grant.item);
         let mut unstarted = worker.cut(0);
-        let exit = worker.exit.clone().unwrap_or_default();
+        let unborn = if worker.forked && pid.is_none() { UNBORN } else { "" };
+        let exit = worker.exit.clone().unwrap_or_else(|| unborn.to_owned());
         let mut cause = closed.fault.unwrap_or(exit);
         if !worker.status.is_empty() {
             cause = format!("{cause} while {}", worker.status);
@@ -148,7 +166,7 @@ impl Run {
         if was_template {
             self.template = TemplateStage::Dead;
         }
-        let innocent = crashed && is_fork && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
+        let innocent = crashed && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
         if innocent {
             // It runs again, and first.
             unstarted.splice(0..0, running);
@@ -191,6 +209,7 @@ impl Run {
         if let Some(item) = worker.crashed_item.take()
             && requeue
             && !self.stopping
+            && self.is_shared()
         {
             self.ledger.reopen(item);
             if let Some(scheduler) = &mut self.scheduler {

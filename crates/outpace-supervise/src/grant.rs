@@ -7,7 +7,7 @@ use outpace_protocol::ToWorker;
 
 use crate::event::Action;
 use crate::run::Run;
-use crate::worker::{Asking, Grant, Stage};
+use crate::worker::{Asking, Grant, Stage, Worker};
 
 /// How long a worker may sit on tests it has not started while another one is idle.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -32,7 +32,6 @@ impl Run {
     /// Answers a worker's question, or leaves it waiting where it may wait.
     pub(crate) fn answer(&mut self, index: WorkerIndex) {
         let external = self.mode() == DistMode::External;
-        let shared = self.mode() != DistMode::Each;
         let peer = self.peer_of(index);
         let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
         let Some(worker) = self.workers.get_mut(&index) else { return };
@@ -53,7 +52,7 @@ impl Run {
             return self.act(Action::Send(peer, ToWorker::Nothing));
         }
         let may_wait = !self.stopping && worker.stage == Stage::Active;
-        if may_wait && (if external { !retired } else { (shared && pending > 0) || self.may_get_more(index) }) {
+        if may_wait && (if external { !retired } else { self.may_get_more(index, pending) }) {
             return;
         }
         if let Some(worker) = self.workers.get_mut(&index) {
@@ -81,16 +80,16 @@ impl Run {
         self.act(Action::Send(peer, ToWorker::Grant { position, items }));
     }
 
-    /// Whether tests that others hold may yet come to this idle worker.
-    fn may_get_more(&mut self, index: WorkerIndex) -> bool {
+    /// Whether tests that others hold, or that are set aside for them, may yet come to this idle worker.
+    fn may_get_more(&mut self, index: WorkerIndex, pending: usize) -> bool {
+        let others = self.workers.iter().filter(|(other, _)| **other != index).map(|(_, worker)| worker);
+        let soon = others.clone().any(|worker| worker.unjudged) || (pending > 0 && self.is_shared());
         let revocable = self.scheduler.as_ref().is_some_and(outpace_schedule::Scheduler::is_revocable);
-        let mut others = self.workers.iter().filter(|(other, _)| **other != index);
-        let soon = others.clone().any(|(_, worker)| worker.unjudged);
-        if revocable && others.any(|(_, worker)| worker.unstarted() > 0) {
+        let hoarded = revocable && others.clone().any(|worker| worker.unstarted() > 0);
+        if revocable && others.clone().any(Worker::can_be_revoked) {
             self.tick_at.get_or_insert(self.now + PATIENCE);
-            return true;
         }
-        soon
+        soon || hoarded
     }
 
     /// Something may have come free: answer those who wait.
@@ -115,7 +114,7 @@ impl Run {
         let mut hoarders: Vec<(usize, WorkerIndex, u32, Duration)> = self
             .workers
             .iter()
-            .filter(|(_, worker)| worker.unstarted() > 0 && worker.is_live())
+            .filter(|(_, worker)| worker.can_be_revoked())
             .map(|(index, worker)| (worker.unstarted(), *index, worker.lane, worker.active_at))
             .collect();
         hoarders.sort_unstable_by_key(|(unstarted, ..)| std::cmp::Reverse(*unstarted));
@@ -144,23 +143,16 @@ impl Run {
         self.wake_idle();
     }
 
-    pub(crate) fn on_result(
-        &mut self,
-        index: WorkerIndex,
-        item: ItemIndex,
-        finished: bool,
-        failures: u32,
-        duration: f64,
-    ) {
+    /// The first test that the worker holds has said something.
+    pub(crate) fn on_result(&mut self, index: WorkerIndex, finished: bool, failures: u32, duration: f64) {
         let now = self.now;
-        if let Some(worker) = self.workers.get_mut(&index)
-            && finished
-        {
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        worker.begun = !finished;
+        if finished {
             worker.active_at = now;
             worker.pace.record(duration);
-            if worker.granted.front().is_some_and(|grant| grant.item == item) {
-                worker.granted.pop_front();
-                self.ledger.finish(item);
+            if let Some(grant) = worker.granted.pop_front() {
+                self.ledger.finish(grant.item);
             }
         }
         self.failures += failures;

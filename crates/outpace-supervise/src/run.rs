@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::worker::{Asking, Stage, Worker};
 
 /// Lanes on the board, and so workers alive at one time.
-pub const LANES: u32 = 4096;
+pub const LANES: u32 = 512;
 
 /// Where the template is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Run {
     pub(crate) template_status: String,
     pub(crate) template_exit: Option<String>,
     pub(crate) template_fault: Option<String>,
+    /// Its connection has ended.
+    pub(crate) template_is_deaf: bool,
     /// The collection that item indices refer to, and its payload as received.
     pub(crate) reference: Option<(Collection, Vec<u8>)>,
     pub(crate) scheduler: Option<Scheduler>,
@@ -96,6 +98,11 @@ impl Run {
         self.plan.as_ref().map_or(DistMode::Load, |plan| plan.mode)
     }
 
+    /// Whether any worker may run any test, and a test may be run again.
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self.mode(), DistMode::Each | DistMode::External)
+    }
+
     pub(crate) fn act(&mut self, action: Action) {
         self.actions.push(action);
     }
@@ -136,6 +143,7 @@ impl Run {
     fn on_controller(&mut self, message: FromController) {
         match message {
             FromController::Hello(_) => {}
+            FromController::Template { .. } if self.stopping => self.template = TemplateStage::Dead,
             FromController::Template { argv } => {
                 self.template_argv.clone_from(&argv);
                 self.template = TemplateStage::Waiting;
@@ -167,6 +175,7 @@ impl Run {
             FromController::Stop { interrupt, kill } => self.stop(interrupt, kill),
             FromController::Requeue { item } => {
                 if !self.stopping
+                    && self.is_shared()
                     && self.ledger.again(item)
                     && let Some(scheduler) = &mut self.scheduler
                 {
@@ -182,15 +191,20 @@ impl Run {
         let Some(worker) = self.worker_of(peer) else {
             return self.on_template_message(message);
         };
+        if self.workers.get(&worker).is_none_or(|worker| worker.stage == Stage::Down) {
+            return self.on_message_of_the_dead(message);
+        }
         match message {
-            FromWorker::Hello(_) | FromWorker::Exited(_) | FromWorker::Forked { .. } => {}
+            FromWorker::Hello(_) | FromWorker::Exited(_) | FromWorker::Forked { .. } | FromWorker::Bell => {}
             FromWorker::Collected { collection, payload } => {
-                self.on_worker_collected(worker, &collection, payload);
+                self.on_worker_collected(worker, collection, payload);
             }
             FromWorker::Ready { pid, info } => self.on_ready(worker, pid, info),
             FromWorker::Result { item, finished, failures, duration, blob } => {
-                self.tell(ToController::Result { worker, item, finished, duration, blob });
-                self.on_result(worker, item, finished, failures, duration);
+                if self.workers[&worker].granted.front().is_some_and(|grant| grant.item == item) {
+                    self.tell(ToController::Result { worker, item, finished, duration, blob });
+                    self.on_result(worker, finished, failures, duration);
+                }
             }
             FromWorker::Ask { position, running } => {
                 self.on_ask(worker, position, if running { Asking::Running } else { Asking::Idle });
@@ -202,6 +216,13 @@ impl Run {
                 }
             }
             FromWorker::Bye(blob) => self.on_bye(worker, blob),
+        }
+    }
+
+    /// A worker that counted as gone speaks: whatever it is, it must not run tests.
+    fn on_message_of_the_dead(&mut self, message: FromWorker) {
+        if let FromWorker::Ready { pid, .. } = message {
+            self.act(Action::Kill(pid));
         }
     }
 }

@@ -12,12 +12,17 @@ use crate::worker::{Stage, Worker};
 impl Run {
     /// The controller lets a worker exist: part of the plan, or a replacement.
     pub(crate) fn on_worker_announced(&mut self, index: WorkerIndex, input: Vec<u8>) {
-        if self.stopping && self.scheduler.is_some() {
+        if self.workers.contains_key(&index) || self.finished {
             return;
         }
         let lane = self.free_lane();
         let is_first = self.workers.is_empty();
         self.workers.insert(index, Worker::new(input.clone(), lane));
+        if self.stopping {
+            // The end of the run tells the controller that it was not wanted any more.
+            self.workers.entry(index).and_modify(|worker| worker.stage = Stage::Down);
+            return;
+        }
         self.act(Action::ResetLane(lane));
         if is_first {
             self.template = TemplateStage::Collecting;
@@ -27,6 +32,8 @@ impl Run {
                 scheduler.add_worker(index);
             }
             self.launch(index);
+        } else if self.spawning {
+            self.launch(index);
         }
     }
 
@@ -34,7 +41,7 @@ impl Run {
     pub(crate) fn on_plan(&mut self, plan: Plan) {
         let spawn = plan.start_method == StartMethod::Spawn;
         self.plan = Some(plan);
-        if spawn {
+        if spawn && !self.stopping {
             self.spawning = true;
             let others: Vec<WorkerIndex> = self.workers.keys().copied().skip(1).collect();
             for index in others {
@@ -46,12 +53,12 @@ impl Run {
 
     /// Brings an announced worker to life.
     pub(crate) fn launch(&mut self, index: WorkerIndex) {
-        let can_fork = !self.spawning && self.template == TemplateStage::Serving;
+        let can_fork = self.can_fork();
         let argv = self.template_argv.clone();
         let Some(worker) = self.workers.get_mut(&index) else { return };
         worker.stage = Stage::Starting;
         worker.active_at = self.now;
-        worker.is_fork = can_fork;
+        worker.forked = can_fork;
         let (lane, input) = (worker.lane, std::mem::take(&mut worker.input));
         if can_fork {
             self.act(Action::Fork { worker: index, lane, input });
@@ -60,6 +67,14 @@ impl Run {
             self.act(Action::Spawn { peer, argv });
             self.act(Action::Send(peer, ToWorker::Init { lane, input }));
         }
+    }
+
+    pub(crate) fn can_fork(&self) -> bool {
+        !self.spawning && self.template == TemplateStage::Serving && self.template_lives()
+    }
+
+    fn template_lives(&self) -> bool {
+        self.template != TemplateStage::Dead && !self.template_is_deaf && self.template_exit.is_none()
     }
 
     pub(crate) fn on_spawned(&mut self, peer: Peer, pid: i32) {
@@ -81,6 +96,9 @@ impl Run {
     }
 
     pub(crate) fn on_template_message(&mut self, message: FromWorker) {
+        if self.template == TemplateStage::Dead {
+            return;
+        }
         let first = self.workers.keys().next().copied().unwrap_or(WorkerIndex(0));
         match message {
             FromWorker::Collected { collection, payload } => {
@@ -90,15 +108,7 @@ impl Run {
             }
             FromWorker::Event(blob) => self.tell(ToController::Event { worker: first, blob }),
             FromWorker::Status(text) => self.template_status = text,
-            FromWorker::Bye(blob) => {
-                // The session ended before its tests could run: a usage error, `pytest.exit`, an internal error.
-                self.tell(ToController::Bye { worker: first, blob });
-                self.promote_template(first);
-                if let Some(worker) = self.workers.get_mut(&first) {
-                    worker.said_bye = true;
-                    worker.stage = Stage::Finishing;
-                }
-            }
+            FromWorker::Bye(blob) => self.on_template_bye(first, blob),
             FromWorker::Forked { worker, outcome: Ok(pid) } => {
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.pid = Some(pid);
@@ -108,10 +118,21 @@ impl Run {
                 self.never_lived(worker, format!("could not be forked: {why}"));
             }
             FromWorker::Hello(_)
+            | FromWorker::Bell
             | FromWorker::Exited(_)
             | FromWorker::Ready { .. }
             | FromWorker::Result { .. }
             | FromWorker::Ask { .. } => {}
+        }
+    }
+
+    /// The session ended before its tests could run: a usage error, `pytest.exit`, an internal error.
+    fn on_template_bye(&mut self, first: WorkerIndex, blob: Vec<u8>) {
+        if self.template == TemplateStage::Collecting {
+            self.promote_template(first);
+            self.on_bye(first, blob);
+            self.stopping = true;
+            self.end_workers_now();
         }
     }
 
@@ -126,15 +147,22 @@ impl Run {
         }
     }
 
-    fn choose_method(&mut self, first: WorkerIndex, wanted: StartMethod, reasons: Vec<String>) {
+    fn choose_method(&mut self, first: WorkerIndex, wanted: StartMethod, mut reasons: Vec<String>) {
+        let usable = self.template_lives();
         self.spawning = match wanted {
             StartMethod::Fork => false,
             StartMethod::Spawn => true,
             StartMethod::Auto => !reasons.is_empty(),
         };
+        if !usable {
+            self.spawning = true;
+            reasons.push("the process that collected the tests died".to_owned());
+        }
         let method = if self.spawning { StartMethod::Spawn } else { StartMethod::Fork };
         self.tell(ToController::Started(Started { method, reasons }));
-        if self.spawning {
+        if !usable {
+            self.template = TemplateStage::Dead;
+        } else if self.spawning {
             self.promote_template(first);
             if let Some(worker) = self.workers.get_mut(&first) {
                 worker.stage = Stage::Collected;
@@ -147,6 +175,9 @@ impl Run {
     /// Once plan and reference collection are known, starts the workers that have something to do.
     fn begin(&mut self) {
         let (Some(plan), Some((collection, _))) = (&self.plan, &self.reference) else { return };
+        if self.finished {
+            return;
+        }
         let (wanted, reasons) = (plan.start_method, collection.unsafe_to_fork.clone());
         if self.stopping {
             return self.end_workers_now();
@@ -157,10 +188,11 @@ impl Run {
         if self.spawning {
             self.barrier = true;
             for index in useful {
-                if index != first && self.workers[&index].stage == Stage::Announced {
+                if self.workers[&index].stage == Stage::Announced {
                     self.launch(index);
                 }
             }
+            self.compare_early();
             self.pass_barrier();
         } else {
             self.make_scheduler(&useful);
@@ -195,13 +227,35 @@ impl Run {
             workers: workers.to_vec(),
             reorder: self.plan.as_ref().is_none_or(|plan| plan.reorder),
         };
-        let times = if mode == DistMode::Each { u32::try_from(workers.len()).unwrap_or(1) } else { 1 };
+        let times = if mode == DistMode::Each { u32::try_from(workers.len()).unwrap_or(1).max(1) } else { 1 };
         self.ledger = Ledger::new(collection.node_ids.len(), times);
         self.scheduler = Some(Scheduler::new(&plan));
     }
 
     /// A spawned worker collected.
-    pub(crate) fn on_worker_collected(&mut self, index: WorkerIndex, theirs: &Collection, payload: Vec<u8>) {
+    pub(crate) fn on_worker_collected(&mut self, index: WorkerIndex, theirs: Collection, payload: Vec<u8>) {
+        let Some(worker) = self.workers.get_mut(&index).filter(|worker| worker.stage == Stage::Starting) else {
+            return;
+        };
+        if self.barrier || self.scheduler.is_some() {
+            self.compare(index, &theirs, payload);
+        } else {
+            worker.early = Some((theirs, payload));
+        }
+    }
+
+    /// Those that were quicker than the process whose collection all are compared with.
+    fn compare_early(&mut self) {
+        let indices: Vec<WorkerIndex> = self.workers.keys().copied().collect();
+        for index in indices {
+            let worker = self.workers.get_mut(&index).filter(|worker| worker.stage == Stage::Starting);
+            if let Some((theirs, payload)) = worker.and_then(|worker| worker.early.take()) {
+                self.compare(index, &theirs, payload);
+            }
+        }
+    }
+
+    fn compare(&mut self, index: WorkerIndex, theirs: &Collection, payload: Vec<u8>) {
         self.tell(ToController::Collected { worker: index, payload });
         let Some((ours, reference)) = &self.reference else { return };
         let same_order = ours.node_ids == theirs.node_ids;

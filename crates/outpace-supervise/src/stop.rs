@@ -146,8 +146,9 @@ impl Run {
         } else {
             worker.killed = true;
             worker.deadline = Some(again);
-            if let Some(pid) = worker.pid {
-                self.act(Action::Kill(pid));
+            match worker.pid {
+                Some(pid) => self.act(Action::Kill(pid)),
+                None => self.never_lived(index, "did not start in time".to_owned()),
             }
         }
     }
@@ -157,8 +158,10 @@ impl Run {
         let busy = self.workers.values().any(|worker| worker.is_live() || worker.unjudged);
         let over = match self.template {
             TemplateStage::Absent | TemplateStage::Waiting | TemplateStage::Collecting => false,
-            TemplateStage::Serving => self.scheduler.is_some() || self.stopping,
-            TemplateStage::Worker(_) | TemplateStage::Dead => true,
+            // A template that died between its collection and the plan leaves the tests to be run.
+            TemplateStage::Serving | TemplateStage::Worker(_) | TemplateStage::Dead => {
+                self.scheduler.is_some() || self.stopping
+            }
         };
         if self.finished || busy || !over || self.workers.is_empty() {
             return;

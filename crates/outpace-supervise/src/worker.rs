@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use outpace_model::{ItemIndex, Phase};
+use outpace_protocol::Collection;
 
 use crate::pace::Pace;
 
@@ -55,6 +56,8 @@ pub(crate) struct Worker {
     pub(crate) lane: u32,
     pub(crate) pid: Option<i32>,
     pub(crate) granted: VecDeque<Grant>,
+    /// The first of them has said something of itself.
+    pub(crate) begun: bool,
     pub(crate) next_position: u32,
     pub(crate) asking: Option<Asking>,
     pub(crate) limited: bool,
@@ -72,12 +75,12 @@ pub(crate) struct Worker {
     pub(crate) deadline: Option<Duration>,
     /// What it said it was busy with, before its first test.
     pub(crate) status: String,
+    /// What it collected, and its payload, until the reference collection is there to compare it with.
+    pub(crate) early: Option<(Collection, Vec<u8>)>,
     /// It is the process that was started as the template.
     pub(crate) is_template: bool,
-    /// It is a fork of the template, and dies with it.
+    /// It is, or is to be, a fork of the template, and dies with it.
     pub(crate) forked: bool,
-    /// The template forked it, and it dies with the template.
-    pub(crate) is_fork: bool,
     /// A crash whose test the controller has not judged yet.
     pub(crate) unjudged: bool,
     pub(crate) crashed_item: Option<ItemIndex>,
@@ -91,6 +94,7 @@ impl Worker {
             lane,
             pid: None,
             granted: VecDeque::new(),
+            begun: false,
             next_position: 0,
             asking: None,
             limited: false,
@@ -104,9 +108,9 @@ impl Worker {
             exit: None,
             deadline: None,
             status: String::new(),
+            early: None,
             is_template: false,
             forked: false,
-            is_fork: false,
             unjudged: false,
             crashed_item: None,
         }
@@ -121,9 +125,20 @@ impl Worker {
         self.granted.len().saturating_sub(1)
     }
 
+    /// Whether asking it for unstarted tests may bring any: not where it was done, and nothing was granted since.
+    pub(crate) fn can_be_revoked(&self) -> bool {
+        self.unstarted() > 0 && !self.limited && self.is_live()
+    }
+
     /// Removes and returns what it holds from `position` on.
     pub(crate) fn cut(&mut self, position: u32) -> Vec<ItemIndex> {
         let keep = self.granted.iter().take_while(|grant| grant.position < position).count();
+        self.granted.split_off(keep).into_iter().map(|grant| grant.item).collect()
+    }
+
+    /// Removes and returns what it holds but the test it is in the middle of.
+    pub(crate) fn not_begun(&mut self) -> Vec<ItemIndex> {
+        let keep = usize::from(self.begun).min(self.granted.len());
         self.granted.split_off(keep).into_iter().map(|grant| grant.item).collect()
     }
 }

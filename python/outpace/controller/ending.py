@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .session import OutpaceSession
 
 INTERNAL_ERROR = int(pytest.ExitCode.INTERNAL_ERROR)
+# For any other exit code pytest writes no summary.
+SUMMARISED = frozenset(int(code) for code in pytest.ExitCode if code is not pytest.ExitCode.INTERNAL_ERROR)
 
 
 class Ending:
@@ -31,6 +33,9 @@ class Ending:
         self.summary: dict[str, Any] | None = None
         self._error: BaseException | None = None
         self._start_errors: list[str] = []
+        self._asked_to_stop = False
+        # Tests whose end has been reported although the coordinator counts them as interrupted.
+        self._reported: set[str] = set()
         self._internal_error = False
 
     # -- while the run goes on
@@ -74,12 +79,14 @@ class Ending:
     def _worker_interrupted(self, node: Node, nodeid: str | None) -> None:
         session = self.session
         session.config.hook.pytest_testnodedown(node=node, error=None)
-        session.shouldstop = f"{node} received keyboard-interrupt"
-        session.config.hook.pytest_testnodedown(node=node, error="keyboard-interrupt")
+        if not self._asked_to_stop:
+            session.shouldstop = f"{node} received keyboard-interrupt"
+            session.config.hook.pytest_testnodedown(node=node, error="keyboard-interrupt")
         session._active_nodes.discard(node)
         session._forget(node)
-        if nodeid is not None:
+        if nodeid is not None and not self._asked_to_stop:
             self.records += 1
+            self._reported.add(nodeid)
             session.handle_crashitem(nodeid, node)
 
     # -- the end
@@ -87,6 +94,7 @@ class Ending:
     def interrupted(self) -> None:
         """Ctrl-C: running tests are torn down and reported; a second one ends everything at once."""
         session = self.session
+        self._asked_to_stop = True
         try:
             session.stop(interrupt=True)
             while not session.finished:
@@ -123,6 +131,8 @@ class Ending:
             if node.pid:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(node.pid, signal.SIGKILL)
+        if isinstance(error, WireError):
+            session.coordinator.process.kill()
         code = session.coordinator.process.wait()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         left = max(len(session._ids) - self.records, 0)
@@ -152,6 +162,8 @@ class Ending:
         missing = self._not_run() or self.session._summary_report
         if self._internal_error or (int(session.exitstatus) in good and missing):
             session.exitstatus = INTERNAL_ERROR
+        if int(session.exitstatus) not in SUMMARISED and self.session.terminal:
+            self.summarise(self.session.terminal)
 
     def _not_run(self) -> list[int]:
         return list(self.summary["not_run"]) if self.summary else []
@@ -163,11 +175,14 @@ class Ending:
             terminalreporter.write_sep("=", "outpace: a worker could not start", red=True)
             terminalreporter.write_line(text)
         ids = self.session._ids
-        interrupted = self.summary["interrupted"] if self.summary else []
+        interrupted = [ids[index] for index in self.summary["interrupted"]] if self.summary else []
+        interrupted = [nodeid for nodeid in interrupted if nodeid not in self._reported]
         not_run = self._not_run()
+        if interrupted or not_run:
+            terminalreporter.ensure_newline()
         if interrupted:
             terminalreporter.write_sep("-", f"outpace: {len(interrupted)} interrupted while running")
-            for index in interrupted:
-                terminalreporter.write_line(ids[index])
+            for nodeid in interrupted:
+                terminalreporter.write_line(nodeid)
         if not_run:
             terminalreporter.write_line(f"outpace: {len(not_run)} of {len(ids)} tests were not run")

@@ -79,6 +79,8 @@ class Coordinated:
         self._crashed[node] = item
 
     def remove_node(self, node: WorkerController) -> str | None:
+        if node not in self._nodes:
+            raise KeyError(node)
         self._nodes.remove(node)
         return self._crashed.pop(node, None)
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import struct
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +21,7 @@ from outpace.wire import Closed, Kind, WireError
 
 from . import workers
 from .ending import Ending
+from .interrupts import Interrupts
 from .nodes import Node, Nodes
 from .replay import Replay
 from .scheduling import Coordinated, coordinated
@@ -45,6 +44,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.shuttingdown: bool = False
         self._session: pytest.Session | None = None
         self.ending = Ending(self)
+        self.interrupts = Interrupts()
         self._crash_texts: dict[str, str] = {}
         self._ids: list[str] = []
         self._ids_of: dict[int, list[str]] = {}
@@ -98,7 +98,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             start_method=self.start_method,
             workers=sorted(self.nodemanager.by_number),
         )
-        with self._sigterm_as_interrupt():
+        with self.interrupts.caught():
             try:
                 self._loop()
             except KeyboardInterrupt:
@@ -138,8 +138,9 @@ class OutpaceSession(DSession):  # type: ignore[misc]
 
     def loop_once(self) -> None:
         """Process one message of the coordinator."""
+        self.interrupts.check()
         try:
-            frame = self.coordinator.receive()
+            frame = self.coordinator.receive(self.interrupts.wait)
         except (Closed, WireError) as error:
             self.ending.coordinator_died(error)
         self._handlers[frame.kind](frame.payload)
@@ -356,18 +357,3 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     def _forget(self, node: Node) -> None:
         if self.sched is not None and node in self.sched.nodes:
             self.sched.remove_node(node)
-
-    @contextlib.contextmanager
-    def _sigterm_as_interrupt(self) -> Iterator[None]:
-        """A CI that cancels the job sends SIGTERM: reports are still to be written, as at Ctrl-C."""
-        try:
-            ours = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-            if ours:
-                signal.signal(signal.SIGTERM, signal.default_int_handler)
-        except ValueError:  # not the main thread
-            ours = False
-        try:
-            yield
-        finally:
-            if ours:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -10,6 +10,7 @@ import mmap
 import time
 
 LANE = 64
+RING = 64 * 1024
 NO_LIMIT = 0xFFFFFFFF
 
 IDLE, SETUP, CALL, TEARDOWN, FINISH, START = range(6)
@@ -22,6 +23,9 @@ class Board:
 
     def __init__(self, fd: int) -> None:
         self._memory = mmap.mmap(fd, 0)
+        self.lanes = len(self._memory) // (LANE + RING)
+        self.bytes = memoryview(self._memory)
+        self.quads = memoryview(self._memory).cast("Q")
         self.words = memoryview(self._memory).cast("I")
         self.doubles = memoryview(self._memory).cast("d")
 
@@ -33,6 +37,7 @@ class Lane:
     """One worker's words; layout in ``docs/design/protocol.md``."""
 
     def __init__(self, board: Board, number: int) -> None:
+        self.number = number
         self._words = board.words
         self._doubles = board.doubles
         self._limit = number * LANE // 4

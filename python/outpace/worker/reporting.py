@@ -1,32 +1,29 @@
 """What a worker tells of its tests.
 
-Entries are collected and leave in one write when a test ends and the next begins, or at once when they are worth
-seeing. A plain passing phase is a few numbers; anything else is pytest's own serialisable report.
+A plain passing phase is a few numbers; anything else is pytest's own serialisable report. Everything leaves at once, into
+the :mod:`~outpace.worker.outbox`, so that nothing is lost when the worker dies.
 """
 
 from __future__ import annotations
 
 import struct
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from outpace import plain
-from outpace.wire import Channel, Kind, frame
+from outpace.wire import Kind, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .outbox import Direct, Ring
+
 # Entry tags, as `outpace.controller.replay` reads them.
 START, PASSED, REPORT, FINISH = range(4)
 
-# A phase that took longer than this is shown when it ends, not when the test does.
-PROMPT = 0.05
-
 _RESULT = struct.Struct("<IIId")
 _PHASES = ("setup", "call", "teardown")
-_perf_counter = time.perf_counter
 
 
 def plain_fields() -> frozenset[str]:
@@ -45,10 +42,9 @@ def only_core_serialises(config: pytest.Config) -> bool:
 class Reporting:
     """The outgoing side of a worker."""
 
-    def __init__(self, config: pytest.Config, channel: Channel) -> None:
+    def __init__(self, config: pytest.Config, outbox: Direct | Ring) -> None:
         self.config = config
-        self.channel = channel
-        self._out = bytearray()
+        self.outbox = outbox
         self._item: int | None = None
         self._entries: list[Any] = []
         self._failures = 0
@@ -56,7 +52,6 @@ class Reporting:
         self._location: tuple[str, int | None, str] | None = None
         self._plain = plain_fields()
         self._compact = only_core_serialises(config)
-        self._flushed_at = _perf_counter()
 
     # -- one test
 
@@ -65,7 +60,6 @@ class Reporting:
         self._keywords = self._location = None
 
     def end(self, duration: float) -> None:
-        """The test is complete. What was gathered leaves with the start of the next one, or with the next question."""
         if self._item is not None:
             self._pack(finished=True, duration=duration)
             self._item = None
@@ -73,7 +67,7 @@ class Reporting:
     def logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         self._location = location
         self._entries.append((START, nodeid, location))
-        self.flush()
+        self._pack()
 
     def logfinish(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         self._entries.append((FINISH,) if location == self._location else (FINISH, nodeid, location))
@@ -86,13 +80,9 @@ class Reporting:
             self.event("testreport", data=self.serialise(report))
             return
         entry = self._compact_entry(report) if self._compact else None
-        if entry is not None:
-            self._entries.append(entry)
-            if _perf_counter() - self._flushed_at > PROMPT:
-                self.flush()
-        else:
-            self._entries.append((REPORT, plain.dumps(self.serialise(report))))
-            self.flush()
+        self._entries.append(entry or (REPORT, plain.dumps(self.serialise(report))))
+        if entry is None:
+            self._pack()
 
     def _compact_entry(self, report: pytest.TestReport) -> tuple[Any, ...] | None:
         fields = vars(report)
@@ -130,32 +120,27 @@ class Reporting:
 
     def event(self, name: str, **content: Any) -> None:
         self._pack()
-        self._out += frame(Kind.W_EVENT, plain.dumps((name, content)))
+        self.outbox.write(frame(Kind.W_EVENT, plain.dumps((name, content))))
 
     def status(self, text: str) -> None:
-        self.send(Kind.W_STATUS, text.encode("utf-8", "replace"))
+        self.outbox.write(frame(Kind.W_STATUS, text.encode("utf-8", "replace")))
 
     def ask(self, position: int, *, running: bool) -> None:
         self.send(Kind.W_ASK, struct.pack("<II", position, running))
 
     def send(self, kind: int, *parts: bytes) -> None:
+        """A message that the coordinator is to act on now."""
         self._pack()
-        self._out += frame(kind, *parts)
-        self.flush()
+        self.outbox.write(frame(kind, *parts))
+        self.outbox.ring_bell()
 
     def _pack(self, *, finished: bool = False, duration: float = 0.0) -> None:
         if self._item is not None and (self._entries or finished):
             head = _RESULT.pack(self._item, finished, self._failures, duration)
-            self._out += frame(Kind.W_RESULT, head, plain.dumps(self._entries))
+            data = frame(Kind.W_RESULT, head, plain.dumps(self._entries))
             self._entries = []
             self._failures = 0
-
-    def flush(self) -> None:
-        self._pack()
-        if self._out:
-            data, self._out = bytes(self._out), bytearray()
-            self.channel.send_bytes(data)
-        self._flushed_at = _perf_counter()
+            self.outbox.write(data)
 
 
 def warning_data(warning_message: Any) -> dict[str, Any]:

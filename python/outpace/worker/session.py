@@ -20,6 +20,7 @@ from outpace.wire import Kind
 
 from . import board
 from .loop import Loop
+from .outbox import ORDERED_STORES, Direct, Ring
 from .reporting import Reporting, warning_data
 from .template import Forkable, serve
 
@@ -51,7 +52,7 @@ class WorkerSession:
         self.board = shared
         self.lane = shared.lane(lane)
         self.forkable = forkable
-        self.reporting = Reporting(config, channel)
+        self.reporting = Reporting(config, Direct(channel))
         self.session: pytest.Session | None = None
         self.is_worker = False
         # "loadgroup" before the options became those of a worker
@@ -83,12 +84,15 @@ class WorkerSession:
         self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons))
         if serve(self, session):
             self.is_worker = True
-            self.reporting = Reporting(self.config, self.channel)
+            self.reporting = Reporting(self.config, self._outbox())
             self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))
             self.loop = Loop(session, self.channel, self.lane, self.reporting)
             self.loop.run()
         self.lane.enter(board.FINISH)
         return True
+
+    def _outbox(self) -> Direct | Ring:
+        return Ring(self.board, self.lane.number, self.channel) if ORDERED_STORES else Direct(self.channel)
 
     # -- tests
 

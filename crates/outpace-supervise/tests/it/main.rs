@@ -1,4 +1,6 @@
 //! A run in a world without processes: every order of events, in virtual time.
 
 mod laws;
+mod script;
+mod stories;
 mod world;

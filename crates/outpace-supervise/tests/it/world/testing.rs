@@ -39,6 +39,7 @@ impl World {
             State::Ending(item, next) => self.end_test(pid, item, next),
             State::Finishing => {
                 self.enter(pid, Phase::Finish);
+                self.observer.ended(pid);
                 self.send(pid, FromWorker::Bye(Vec::new()));
                 let pause = self.dice.micros(0, 3_000);
                 self.then(pid, State::Leaving, pause);

@@ -1,0 +1,221 @@
+//! What the coordinator says to the controller (the user's pytest).
+
+use outpace_model::{ItemIndex, Phase, WorkerIndex};
+use serde::{Deserialize, Serialize};
+
+use crate::fields::{Items, Reader, from_json, to_json};
+use crate::{Frame, Hello, ProtocolError, StartMethod};
+
+mod kind {
+    pub(super) const WELCOME: u8 = 32;
+    pub(super) const COLLECTED: u8 = 33;
+    pub(super) const READY: u8 = 34;
+    pub(super) const RESULT: u8 = 35;
+    pub(super) const EVENT: u8 = 36;
+    pub(super) const DOWN: u8 = 37;
+    pub(super) const STARTED: u8 = 38;
+    pub(super) const FINISHED: u8 = 39;
+    pub(super) const FATAL: u8 = 40;
+    pub(super) const UNSCHEDULED: u8 = 41;
+    pub(super) const BYE: u8 = 42;
+    pub(super) const DIFFERENT: u8 = 43;
+}
+
+/// How the workers were started, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// `fork` or `spawn`.
+    pub method: StartMethod,
+    /// Why it is not the other one; empty when nothing spoke against `fork`.
+    pub reasons: Vec<String>,
+}
+
+/// A worker ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Down {
+    /// Which.
+    pub worker: WorkerIndex,
+    /// Whether it ended without saying goodbye.
+    pub crashed: bool,
+    /// The test it was running then.
+    pub item: Option<ItemIndex>,
+    /// The phase that test was in.
+    pub phase: Phase,
+    /// What is known of the end: "signal 11 (SIGSEGV)", "exit code 0", "wrote bytes that are not …".
+    pub cause: String,
+    /// Whether the worker died because the template did, so that its test is not to blame and runs again.
+    pub innocent: bool,
+}
+
+/// The run is over: every worker is down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// Tests with a terminal record.
+    pub done: u32,
+    /// Tests that were not run, in collection order.
+    pub not_run: Vec<ItemIndex>,
+    /// Tests that ended by an interrupt while they ran.
+    pub interrupted: Vec<ItemIndex>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Message {
+    message: String,
+}
+#[derive(Serialize, Deserialize)]
+struct Workers {
+    workers: Vec<WorkerIndex>,
+}
+
+/// To the controller.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToController {
+    /// First message.
+    Welcome(Hello),
+    /// A worker's (or the template's) collection: the payload of its `Collected`, unread.
+    Collected {
+        /// Whose.
+        worker: WorkerIndex,
+        /// As received.
+        payload: Vec<u8>,
+    },
+    /// A worker can take tests; the blob is its `workerinfo`.
+    Ready {
+        /// Which.
+        worker: WorkerIndex,
+        /// Opaque.
+        info: Vec<u8>,
+    },
+    /// What happened to a test.
+    Result {
+        /// Where.
+        worker: WorkerIndex,
+        /// Which test.
+        item: ItemIndex,
+        /// Whether this completes the test.
+        finished: bool,
+        /// Seconds the test took in all; 0 until it is finished.
+        duration: f64,
+        /// Reports, opaque.
+        blob: Vec<u8>,
+    },
+    /// Anything else a worker or the template says, opaque.
+    Event {
+        /// Who.
+        worker: WorkerIndex,
+        /// Opaque.
+        blob: Vec<u8>,
+    },
+    /// A worker finished its session; the blob is its `workeroutput`.
+    Bye {
+        /// Who.
+        worker: WorkerIndex,
+        /// Opaque.
+        blob: Vec<u8>,
+    },
+    /// A worker ended.
+    Down(Down),
+    /// How workers start.
+    Started(Started),
+    /// Reply to `Unassign`.
+    Unscheduled {
+        /// Which worker.
+        worker: WorkerIndex,
+        /// What was taken back: all or nothing.
+        items: Vec<ItemIndex>,
+    },
+    /// These workers collected other tests than the first; nothing will run.
+    Different {
+        /// Which workers.
+        workers: Vec<WorkerIndex>,
+    },
+    /// The run is over.
+    Finished(Finished),
+    /// The run cannot go on.
+    Fatal {
+        /// Why, and what to do.
+        message: String,
+    },
+}
+
+impl ToController {
+    /// Appends the message as a frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Welcome(hello) => Frame::write(kind::WELCOME, &to_json(hello), out),
+            Self::Collected { worker, payload } => {
+                Frame::write_parts(kind::COLLECTED, &[&worker.0.to_le_bytes(), payload], out);
+            }
+            Self::Ready { worker, info } => {
+                Frame::write_parts(kind::READY, &[&worker.0.to_le_bytes(), info], out);
+            }
+            Self::Result { worker, item, finished, duration, blob } => Frame::write_parts(
+                kind::RESULT,
+                &[
+                    &worker.0.to_le_bytes(),
+                    &item.0.to_le_bytes(),
+                    &u32::from(*finished).to_le_bytes(),
+                    &duration.to_le_bytes(),
+                    blob,
+                ],
+                out,
+            ),
+            Self::Event { worker, blob } => {
+                Frame::write_parts(kind::EVENT, &[&worker.0.to_le_bytes(), blob], out);
+            }
+            Self::Bye { worker, blob } => {
+                Frame::write_parts(kind::BYE, &[&worker.0.to_le_bytes(), blob], out);
+            }
+            Self::Down(down) => Frame::write(kind::DOWN, &to_json(down), out),
+            Self::Started(started) => Frame::write(kind::STARTED, &to_json(started), out),
+            Self::Unscheduled { worker, items } => {
+                Frame::write(
+                    kind::UNSCHEDULED,
+                    &to_json(&Items { worker: *worker, items: items.clone() }),
+                    out,
+                );
+            }
+            Self::Different { workers } => {
+                Frame::write(kind::DIFFERENT, &to_json(&Workers { workers: workers.clone() }), out);
+            }
+            Self::Finished(finished) => Frame::write(kind::FINISHED, &to_json(finished), out),
+            Self::Fatal { message } => {
+                Frame::write(kind::FATAL, &to_json(&Message { message: message.clone() }), out);
+            }
+        }
+    }
+
+    /// Reads a frame that the coordinator sent (for tests and tools).
+    pub fn decode(frame: &Frame) -> Result<Self, ProtocolError> {
+        let json = &frame.payload;
+        let mut reader = Reader::new(frame);
+        Ok(match frame.kind {
+            kind::WELCOME => Self::Welcome(from_json(frame.kind, json)?),
+            kind::COLLECTED => {
+                Self::Collected { worker: WorkerIndex(reader.u32()?), payload: reader.rest().to_vec() }
+            }
+            kind::READY => Self::Ready { worker: WorkerIndex(reader.u32()?), info: reader.rest().to_vec() },
+            kind::RESULT => Self::Result {
+                worker: WorkerIndex(reader.u32()?),
+                item: ItemIndex(reader.u32()?),
+                finished: reader.u32()? != 0,
+                duration: reader.f64()?,
+                blob: reader.rest().to_vec(),
+            },
+            kind::EVENT => Self::Event { worker: WorkerIndex(reader.u32()?), blob: reader.rest().to_vec() },
+            kind::BYE => Self::Bye { worker: WorkerIndex(reader.u32()?), blob: reader.rest().to_vec() },
+            kind::DOWN => Self::Down(from_json(frame.kind, json)?),
+            kind::STARTED => Self::Started(from_json(frame.kind, json)?),
+            kind::UNSCHEDULED => {
+                let Items { worker, items } = from_json(frame.kind, json)?;
+                Self::Unscheduled { worker, items }
+            }
+            kind::DIFFERENT => {
+                Self::Different { workers: from_json::<Workers>(frame.kind, json)?.workers }
+            }
+            kind::FINISHED => Self::Finished(from_json(frame.kind, json)?),
+            kind::FATAL => Self::Fatal { message: from_json::<Message>(frame.kind, json)?.message },
+            other => return Err(ProtocolError::Kind(other)),
+        })
+    }
+}

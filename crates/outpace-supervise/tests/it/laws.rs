@@ -1,0 +1,104 @@
+//! What holds in every run, whatever goes wrong.
+
+use std::time::Duration;
+
+use outpace_model::DistMode;
+use outpace_protocol::StartMethod;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::world::{Faults, Scenario, Stop, simulate};
+
+const MODES: &[DistMode] = &[
+    DistMode::Load,
+    DistMode::WorkSteal,
+    DistMode::LoadScope,
+    DistMode::LoadFile,
+    DistMode::Each,
+    DistMode::External,
+];
+const METHODS: &[StartMethod] = &[StartMethod::Auto, StartMethod::Fork, StartMethod::Spawn];
+
+fn millis(most: u64) -> impl Strategy<Value = Duration> {
+    (0..most * 1000).prop_map(Duration::from_micros)
+}
+
+fn stop() -> impl Strategy<Value = Option<Stop>> {
+    let stop = (millis(200), any::<bool>(), prop::bool::weighted(0.2));
+    prop::option::weighted(0.3, stop.prop_map(|(at, interrupt, kill)| Stop { at, interrupt, kill }))
+}
+
+/// A fault that most runs do not have.
+fn rarely(permille: u32) -> impl Strategy<Value = u32> {
+    prop_oneof![3 => Just(0), 1 => 1..=permille]
+}
+
+fn faults() -> impl Strategy<Value = Faults> {
+    let deaths = (rarely(30), rarely(10), rarely(10), rarely(300), rarely(300), rarely(300));
+    let sessions = (rarely(300), rarely(50), rarely(200), rarely(300), rarely(1000), rarely(300));
+    (deaths, sessions).prop_map(|(deaths, sessions)| {
+        let (crash, hang, garbage, linger, deaf, spawn) = deaths;
+        let (failure, gives_up, usage_error, different, requeue, again) = sessions;
+        Faults {
+            crash,
+            hang,
+            garbage,
+            linger,
+            failure,
+            gives_up,
+            deaf,
+            spawn,
+            usage_error,
+            different,
+            requeue,
+            again,
+        }
+    })
+}
+
+fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scenario> {
+    let what = (any::<u64>().no_shrink(), select(MODES), select(METHODS), prop::bool::weighted(0.3));
+    let size = (0_u32..40, 1_u32..6, prop_oneof![millis(1), millis(20), millis(300)], millis(50));
+    let policy = (prop_oneof![3 => Just(0), 1 => 1_u32..4], 0_u32..5, stop(), prop::option::weighted(0.2, millis(100)));
+    (what, size, policy, faults).prop_map(|(what, size, policy, faults)| {
+        let (seed, mode, start_method, unsafe_to_fork) = what;
+        let (items, workers, longest, slowest_start) = size;
+        let (maxfail, replacements, stop, template_dies) = policy;
+        Scenario {
+            seed,
+            mode,
+            start_method,
+            unsafe_to_fork,
+            items,
+            workers,
+            longest: longest + Duration::from_micros(1),
+            slowest_start: slowest_start + Duration::from_micros(101),
+            maxfail,
+            replacements,
+            stop,
+            template_dies,
+            faults,
+        }
+    })
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 500, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn whatever_goes_wrong_the_run_ends_and_every_test_has_one_record(scenario in scenario(faults())) {
+        simulate(&scenario).check_records();
+    }
+
+    #[test]
+    fn where_nothing_goes_wrong_every_test_runs(mut scenario in scenario(Just(Faults::default()))) {
+        (scenario.stop, scenario.template_dies) = (None, None);
+        let observer = simulate(&scenario);
+        observer.check_records();
+        prop_assert!(!observer.ran_too_little(), "{observer:#?}");
+    }
+}

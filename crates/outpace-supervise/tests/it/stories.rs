@@ -1,0 +1,318 @@
+//! The main stories of a run, told as the actions it answers with.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
+use outpace_protocol::{Collection, FromController, FromWorker, Plan, StartMethod};
+use outpace_supervise::{Event, Peer};
+
+use crate::script::Script;
+
+const TEMPLATE_PID: i32 = 10;
+
+fn worker(number: u32) -> Peer {
+    Peer::Worker(WorkerIndex(number))
+}
+
+fn plan(start_method: StartMethod) -> Event {
+    let workers = vec![WorkerIndex(0), WorkerIndex(1)];
+    Event::Controller(FromController::Plan(Plan { mode: DistMode::Load, reorder: true, maxfail: 0, start_method, workers }))
+}
+
+fn announce(number: u32) -> Event {
+    Event::Controller(FromController::Worker { worker: WorkerIndex(number), input: Vec::new() })
+}
+
+fn collected(peer: Peer, unsafe_to_fork: &[&str]) -> Event {
+    let collection = Collection {
+        unsafe_to_fork: unsafe_to_fork.iter().map(|reason| (*reason).to_owned()).collect(),
+        node_ids: (0..6).map(|item| format!("test_a.py::t{item}")).collect(),
+        groups: Vec::new(),
+    };
+    Event::Message(peer, FromWorker::Collected { collection, payload: Vec::new() })
+}
+
+fn ready(peer: Peer, pid: i32) -> Event {
+    Event::Message(peer, FromWorker::Ready { pid, info: Vec::new() })
+}
+
+fn ask(peer: Peer, position: u32, running: bool) -> Event {
+    Event::Message(peer, FromWorker::Ask { position, running })
+}
+
+fn result(peer: Peer, item: u32, finished: bool, failures: u32) -> Event {
+    let (item, blob) = (ItemIndex(item), Vec::new());
+    Event::Message(peer, FromWorker::Result { item, finished, failures, duration: 1.0, blob })
+}
+
+fn bye(peer: Peer) -> Event {
+    Event::Message(peer, FromWorker::Bye(Vec::new()))
+}
+
+fn closed(peer: Peer, position: u32, phase: Phase) -> Event {
+    Event::Closed { peer, fault: None, position, phase }
+}
+
+fn exited(pid: i32, cause: &str) -> Event {
+    Event::Exited { pid, cause: cause.to_owned() }
+}
+
+/// A template with two announced workers that has collected six tests.
+fn until_collected(start_method: StartMethod, unsafe_to_fork: &[&str]) -> Script {
+    let mut script = Script::default();
+    script.hear(Event::Controller(FromController::Template { argv: vec!["python".to_owned()] }));
+    script.hear(Event::Spawned(Peer::Template, TEMPLATE_PID));
+    script.hear(announce(0)).hear(announce(1)).hear(plan(start_method));
+    script.hear(collected(Peer::Template, unsafe_to_fork));
+    script
+}
+
+/// Two forked workers, each with its first test.
+fn until_testing() -> Script {
+    let mut script = until_collected(StartMethod::Auto, &[]);
+    script.hear(ready(worker(0), 20)).hear(ready(worker(1), 21));
+    script.hear(ask(worker(0), 0, false)).hear(ask(worker(1), 0, false));
+    script.forget();
+    script
+}
+
+#[test]
+fn workers_are_forks_of_the_template() {
+    let mut script = until_collected(StartMethod::Auto, &[]);
+    script.hear(Event::Message(
+        Peer::Template,
+        FromWorker::Forked { worker: WorkerIndex(0), outcome: Ok(20) },
+    ));
+    script.hear(ready(worker(0), 20)).hear(ask(worker(0), 0, false));
+    assert_snapshot!(script, @r#"
+    > Controller(Template { argv: ["python"] })
+      Spawn { peer: Template, argv: ["python"] }
+    > Spawned(Template, 10)
+    > Controller(Worker { worker: WorkerIndex(0), input: [] })
+      ResetLane(0)
+      Send(Template, Init { lane: 0, input: [] })
+    > Controller(Worker { worker: WorkerIndex(1), input: [] })
+      ResetLane(1)
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Message(Template, Collected { 
+      ToController(Collected { worker: WorkerIndex(0), payload: [] })
+      ToController(Started(Started { method: Fork, reasons: [] }))
+      Fork { worker: WorkerIndex(0), lane: 0, input: [] }
+      Fork { worker: WorkerIndex(1), lane: 1, input: [] }
+    > Message(Template, Forked { worker: WorkerIndex(0), outcome: Ok(20) })
+    > Message(Worker(WorkerIndex(0)), Ready { pid: 20, info: [] })
+      ToController(Ready { worker: WorkerIndex(0), info: [] })
+    > Message(Worker(WorkerIndex(0)), Ask { position: 0, running: false })
+      Send(Worker(WorkerIndex(0)), Grant { position: 0, items: [ItemIndex(0)] })
+    "#);
+}
+
+#[test]
+fn where_a_fork_is_not_safe_the_template_goes_on_as_the_first_worker() {
+    let mut script = until_collected(StartMethod::Auto, &["a thread runs"]);
+    script.hear(Event::Spawned(worker(1), 21));
+    script.hear(collected(worker(1), &[]));
+    script.hear(ready(Peer::Template, TEMPLATE_PID)).hear(ask(Peer::Template, 0, false));
+    assert_snapshot!(script, @r#"
+    > Controller(Template { argv: ["python"] })
+      Spawn { peer: Template, argv: ["python"] }
+    > Spawned(Template, 10)
+    > Controller(Worker { worker: WorkerIndex(0), input: [] })
+      ResetLane(0)
+      Send(Template, Init { lane: 0, input: [] })
+    > Controller(Worker { worker: WorkerIndex(1), input: [] })
+      ResetLane(1)
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Message(Template, Collected { 
+      ToController(Collected { worker: WorkerIndex(0), payload: [] })
+      ToController(Started(Started { method: Spawn, reasons: ["a thread runs"] }))
+      Spawn { peer: Worker(WorkerIndex(1)), argv: ["python"] }
+      Send(Worker(WorkerIndex(1)), Init { lane: 1, input: [] })
+    > Spawned(Worker(WorkerIndex(1)), 21)
+    > Message(Worker(WorkerIndex(1)), Collected { 
+      ToController(Collected { worker: WorkerIndex(1), payload: [] })
+      Send(Template, Run)
+      Send(Worker(WorkerIndex(1)), Run)
+    > Message(Template, Ready { pid: 10, info: [] })
+      ToController(Ready { worker: WorkerIndex(0), info: [] })
+    > Message(Template, Ask { position: 0, running: false })
+      Send(Template, Grant { position: 0, items: [ItemIndex(0)] })
+    "#);
+}
+
+#[test]
+fn a_crashed_worker_is_replaced_and_the_rest_of_its_tests_runs() {
+    let mut script = until_testing();
+    script.hear(result(worker(0), 0, false, 0));
+    script.hear(closed(worker(0), 1, Phase::Call)).hear(exited(20, "signal 11 (SIGSEGV)"));
+    script.hear(announce(2));
+    script.hear(Event::Controller(FromController::Verdict { worker: WorkerIndex(0), requeue: false }));
+    script.hear(ready(worker(2), 22)).hear(ask(worker(2), 0, false));
+    assert_snapshot!(script, @r#"
+    > Message(Worker(WorkerIndex(0)), Result { item: ItemIndex(0), finished: false, failures: 0, duration: 1.0, blob: [] })
+      ToController(Result { worker: WorkerIndex(0), item: ItemIndex(0), finished: false, duration: 1.0, blob: [] })
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
+    > Exited { pid: 20, cause: "signal 11 (SIGSEGV)" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 11 (SIGSEGV)", innocent: false }))
+    > Controller(Worker { worker: WorkerIndex(2), input: [] })
+      ResetLane(0)
+      Fork { worker: WorkerIndex(2), lane: 0, input: [] }
+    > Controller(Verdict { worker: WorkerIndex(0), requeue: false })
+    > Message(Worker(WorkerIndex(2)), Ready { pid: 22, info: [] })
+      ToController(Ready { worker: WorkerIndex(2), info: [] })
+    > Message(Worker(WorkerIndex(2)), Ask { position: 0, running: false })
+      Send(Worker(WorkerIndex(2)), Grant { position: 0, items: [ItemIndex(2)] })
+    "#);
+}
+
+#[test]
+fn a_test_that_is_to_run_again_after_its_crash_goes_to_whoever_asks() {
+    let mut script = until_testing();
+    script.hear(exited(20, "signal 9 (SIGKILL)")).hear(closed(worker(0), 1, Phase::Teardown));
+    script.hear(Event::Controller(FromController::Verdict { worker: WorkerIndex(0), requeue: true }));
+    script.hear(result(worker(1), 1, true, 0)).hear(ask(worker(1), 1, true));
+    assert_snapshot!(script, @r#"
+    > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Teardown }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Teardown, cause: "signal 9 (SIGKILL)", innocent: false }))
+    > Controller(Verdict { worker: WorkerIndex(0), requeue: true })
+    > Message(Worker(WorkerIndex(1)), Result { item: ItemIndex(1), finished: true, failures: 0, duration: 1.0, blob: [] })
+      ToController(Result { worker: WorkerIndex(1), item: ItemIndex(1), finished: true, duration: 1.0, blob: [] })
+    > Message(Worker(WorkerIndex(1)), Ask { position: 1, running: true })
+      Send(Worker(WorkerIndex(1)), Grant { position: 1, items: [ItemIndex(0)] })
+    "#);
+}
+
+#[test]
+fn after_a_stop_running_tests_end_and_nothing_starts() {
+    let mut script = until_testing();
+    script.hear(ask(worker(0), 1, true));
+    script.forget();
+    script.hear(Event::Controller(FromController::Stop { interrupt: false, kill: false }));
+    script.hear(result(worker(0), 0, true, 0)).hear(ask(worker(0), 1, false));
+    script.hear(bye(worker(0))).hear(exited(20, "exit code 0")).hear(closed(worker(0), 1, Phase::Finish));
+    script.hear(result(worker(1), 1, true, 0)).hear(ask(worker(1), 1, false));
+    script.hear(bye(worker(1))).hear(closed(worker(1), 1, Phase::Finish)).hear(exited(21, "exit code 0"));
+    assert_snapshot!(script, @r#"
+    > Controller(Stop { interrupt: false, kill: false })
+      Halt(0)
+      Halt(1)
+    > Message(Worker(WorkerIndex(0)), Result { item: ItemIndex(0), finished: true, failures: 0, duration: 1.0, blob: [] })
+      ToController(Result { worker: WorkerIndex(0), item: ItemIndex(0), finished: true, duration: 1.0, blob: [] })
+    > Message(Worker(WorkerIndex(0)), Ask { position: 1, running: false })
+      Send(Worker(WorkerIndex(0)), Shutdown)
+    > Message(Worker(WorkerIndex(0)), Bye([]))
+      ToController(Bye { worker: WorkerIndex(0), blob: [] })
+    > Exited { pid: 20, cause: "exit code 0" }
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Finish }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false }))
+    > Message(Worker(WorkerIndex(1)), Result { item: ItemIndex(1), finished: true, failures: 0, duration: 1.0, blob: [] })
+      ToController(Result { worker: WorkerIndex(1), item: ItemIndex(1), finished: true, duration: 1.0, blob: [] })
+    > Message(Worker(WorkerIndex(1)), Ask { position: 1, running: false })
+      Send(Worker(WorkerIndex(1)), Shutdown)
+    > Message(Worker(WorkerIndex(1)), Bye([]))
+      ToController(Bye { worker: WorkerIndex(1), blob: [] })
+    > Closed { peer: Worker(WorkerIndex(1)), fault: None, position: 1, phase: Finish }
+    > Exited { pid: 21, cause: "exit code 0" }
+      Kill(21)
+      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false }))
+      Send(Template, Exit)
+      ToController(Finished(Finished { done: 2, not_run: [ItemIndex(2), ItemIndex(3), ItemIndex(4), ItemIndex(5)], interrupted: [] }))
+    "#);
+}
+
+#[test]
+fn ctrl_c_interrupts_the_running_test_and_kills_a_worker_that_does_not_care() {
+    let mut script = until_testing();
+    script.hear(Event::Controller(FromController::Stop { interrupt: true, kill: false }));
+    script.hear(result(worker(0), 0, false, 0)).hear(bye(worker(0)));
+    script.hear(closed(worker(0), 1, Phase::Finish)).hear(exited(20, "exit code 2"));
+    script.wait(Duration::from_secs(11)).hear(closed(worker(1), 1, Phase::Call));
+    script.hear(exited(21, "signal 9 (SIGKILL)"));
+    assert_snapshot!(script, @r#"
+    > Controller(Stop { interrupt: true, kill: false })
+      Halt(0)
+      Halt(1)
+      Interrupt(20)
+      Interrupt(21)
+    > Message(Worker(WorkerIndex(0)), Result { item: ItemIndex(0), finished: false, failures: 0, duration: 1.0, blob: [] })
+      ToController(Result { worker: WorkerIndex(0), item: ItemIndex(0), finished: false, duration: 1.0, blob: [] })
+    > Message(Worker(WorkerIndex(0)), Bye([]))
+      ToController(Bye { worker: WorkerIndex(0), blob: [] })
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Finish }
+    > Exited { pid: 20, cause: "exit code 2" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: Some(ItemIndex(0)), phase: Finish, cause: "exit code 2", innocent: false }))
+    > Tick
+      Kill(21)
+    > Closed { peer: Worker(WorkerIndex(1)), fault: None, position: 1, phase: Call }
+    > Exited { pid: 21, cause: "signal 9 (SIGKILL)" }
+      Kill(21)
+      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: Some(ItemIndex(1)), phase: Call, cause: "signal 9 (SIGKILL)", innocent: false }))
+      Send(Template, Exit)
+      ToController(Finished(Finished { done: 0, not_run: [ItemIndex(2), ItemIndex(3), ItemIndex(4), ItemIndex(5)], interrupted: [ItemIndex(0), ItemIndex(1)] }))
+    "#);
+}
+
+#[test]
+fn workers_that_died_with_their_template_are_not_to_blame_and_spawned_ones_take_over() {
+    let mut script = until_testing();
+    script.hear(exited(TEMPLATE_PID, "signal 9 (SIGKILL)")).hear(closed(Peer::Template, 0, Phase::Idle));
+    script.hear(closed(worker(0), 1, Phase::Call)).hear(exited(20, "signal 9 (SIGKILL)"));
+    script.hear(announce(2));
+    script.hear(Event::Controller(FromController::Verdict { worker: WorkerIndex(0), requeue: false }));
+    script.hear(Event::Spawned(worker(2), 22)).hear(collected(worker(2), &[]));
+    script.hear(ready(worker(2), 22)).hear(ask(worker(2), 0, false));
+    assert_snapshot!(script, @r#"
+    > Exited { pid: 10, cause: "signal 9 (SIGKILL)" }
+      Close(Template)
+    > Closed { peer: Template, fault: None, position: 0, phase: Idle }
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
+    > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: None, phase: Call, cause: "signal 9 (SIGKILL)", innocent: true }))
+    > Controller(Worker { worker: WorkerIndex(2), input: [] })
+      ResetLane(0)
+      Spawn { peer: Worker(WorkerIndex(2)), argv: ["python"] }
+      Send(Worker(WorkerIndex(2)), Init { lane: 0, input: [] })
+    > Controller(Verdict { worker: WorkerIndex(0), requeue: false })
+    > Spawned(Worker(WorkerIndex(2)), 22)
+    > Message(Worker(WorkerIndex(2)), Collected { 
+      ToController(Collected { worker: WorkerIndex(2), payload: [] })
+      Send(Worker(WorkerIndex(2)), Run)
+    > Message(Worker(WorkerIndex(2)), Ready { pid: 22, info: [] })
+      ToController(Ready { worker: WorkerIndex(2), info: [] })
+    > Message(Worker(WorkerIndex(2)), Ask { position: 0, running: false })
+      Send(Worker(WorkerIndex(2)), Grant { position: 0, items: [ItemIndex(0)] })
+    "#);
+}
+
+#[test]
+fn the_template_that_dies_while_it_collects_ends_the_run_with_a_reason() {
+    let mut script = Script::default();
+    script.hear(Event::Controller(FromController::Template { argv: vec!["python".to_owned()] }));
+    script.hear(Event::Spawned(Peer::Template, TEMPLATE_PID));
+    script.hear(announce(0)).hear(plan(StartMethod::Auto));
+    script.hear(Event::Message(Peer::Template, FromWorker::Status("collecting test_a.py".to_owned())));
+    script.hear(exited(TEMPLATE_PID, "signal 11 (SIGSEGV)")).hear(closed(Peer::Template, 0, Phase::Start));
+    assert_snapshot!(script, @r#"
+    > Controller(Template { argv: ["python"] })
+      Spawn { peer: Template, argv: ["python"] }
+    > Spawned(Template, 10)
+    > Controller(Worker { worker: WorkerIndex(0), input: [] })
+      ResetLane(0)
+      Send(Template, Init { lane: 0, input: [] })
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Message(Template, Status("collecting test_a.py"))
+    > Exited { pid: 10, cause: "signal 11 (SIGSEGV)" }
+      Close(Template)
+    > Closed { peer: Template, fault: None, position: 0, phase: Start }
+      ToController(Fatal { message: "the process that collects the tests died while collecting test_a.py: signal 11 (SIGSEGV)" })
+      Kill(10)
+      Quit
+    "#);
+}

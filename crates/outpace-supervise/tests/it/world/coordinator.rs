@@ -1,0 +1,107 @@
+//! The event loop around the run, as `outpace-runner` has it.
+
+use outpace_model::Phase;
+use outpace_protocol::{FromWorker, ToWorker};
+use outpace_supervise::{Action, Event, Peer};
+
+use super::happening::{Happening, Pid};
+use super::process::State;
+use super::simulation::World;
+
+impl World {
+    pub(crate) fn from_peer(&mut self, peer: Peer, message: FromWorker) {
+        if self.connections.get(&peer).is_none_or(|connection| connection.closed) {
+            return;
+        }
+        self.deliver(match message {
+            FromWorker::Exited(exited) => Event::Exited { pid: exited.pid, cause: "exit code 0".to_owned() },
+            message => Event::Message(peer, message),
+        });
+    }
+
+    pub(crate) fn closed(&mut self, peer: Peer, fault: Option<String>) {
+        let connection = self.connections.entry(peer).or_default();
+        if !connection.opened || std::mem::replace(&mut connection.closed, true) {
+            return;
+        }
+        let lane = self.lanes.get(&peer).map(|lane| *self.board.lane(*lane));
+        let (position, phase) = lane.map_or((0, Phase::Idle), |lane| (lane.position, lane.phase));
+        self.deliver(Event::Closed { peer, fault, position, phase });
+    }
+
+    pub(crate) fn deliver(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            self.observer.before(&event, self.now);
+            let actions = self.run.handle(event, self.now);
+            self.observer.after(&actions);
+            for action in actions {
+                events.extend(self.act(action));
+            }
+        }
+        self.observer.check_nobody_idles(self.now, &mut self.board, &self.lanes);
+    }
+
+    fn act(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::ToController(message) => self.tell_controller(message),
+            Action::Send(peer, message) => self.send_to(peer, message),
+            Action::Spawn { peer, .. } => return Some(self.spawn(peer)),
+            Action::Fork { worker, lane, input } => {
+                let peer = Peer::Worker(worker);
+                if self.connections.get(&Peer::Template).is_none_or(|template| template.closed) {
+                    return Some(Event::SpawnFailed(peer, "the template is gone".to_owned()));
+                }
+                self.connections.entry(peer).or_default().opened = true;
+                self.lanes.insert(peer, lane);
+                self.send_to(Peer::Template, ToWorker::Fork { worker, lane, input });
+            }
+            Action::ResetLane(lane) => self.board.reset(lane),
+            Action::Unlimit(lane) => self.board.lane(lane).limit = u32::MAX,
+            Action::Halt(lane) => self.board.lane(lane).limit = 0,
+            Action::Revoke { worker, lane } => {
+                let lane = self.board.lane(lane);
+                lane.limit = lane.position;
+                return Some(Event::Revoked { worker, kept: lane.position });
+            }
+            Action::Interrupt(pid) => self.interrupt(pid),
+            Action::Kill(pid) => self.kill(pid),
+            Action::Close(peer) => {
+                let connection = self.connections.entry(peer).or_default();
+                let at = connection.inbound.max(self.now);
+                self.agenda.put(at, Happening::Closed(peer, None));
+            }
+            Action::Quit => self.quit = true,
+        }
+        None
+    }
+
+    fn spawn(&mut self, peer: Peer) -> Event {
+        if self.dice.permille(self.scenario.faults.spawn) {
+            return Event::SpawnFailed(peer, "no more processes".to_owned());
+        }
+        self.connections.entry(peer).or_default().opened = true;
+        Event::Spawned(peer, self.start_process(peer, State::Booting, None, 0))
+    }
+
+    fn send_to(&mut self, peer: Peer, message: ToWorker) {
+        if let ToWorker::Init { lane, .. } = message {
+            self.lanes.insert(peer, lane);
+        }
+        let arrival = self.now + self.dice.micros(10, 1_000);
+        let Some(connection) = self.connections.get_mut(&peer).filter(|connection| !connection.closed) else { return };
+        connection.outbound = connection.outbound.max(arrival);
+        self.agenda.put(connection.outbound, Happening::ToPeer(peer, message));
+    }
+
+    /// SIGKILL to the whole group: nothing keeps the connection open, but what left the group.
+    fn kill(&mut self, pid: Pid) {
+        let pause = self.dice.micros(0, 100);
+        if self.process(pid).alive {
+            self.end(pid, pause);
+        } else if self.dice.permille(500) {
+            let peer = self.process(pid).peer;
+            self.agenda.put(self.now.max(self.connections[&peer].inbound), Happening::Closed(peer, None));
+        }
+    }
+}
