@@ -63,6 +63,7 @@ class Kind:
     W_FORKED = 72
     W_STATUS = 73
     W_BELL = 74
+    W_AHEAD = 75
     # coordinator -> template or worker
     INIT = 96
     FORK = 97

@@ -143,8 +143,9 @@ class Running:
             if time.monotonic() > until or self.process.poll() is not None:
                 if value := condition():
                     return value
+                alive = "\n".join(describe(pid) for pid in self.pids())
                 self.kill()
-                raise AssertionError(f"waited in vain\n{self.output()}")
+                raise AssertionError(f"waited in vain\n{self.output()}\nalive:\n{alive}")
             time.sleep(0.005)
         return value
 

@@ -23,7 +23,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], ProtocolError> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(ProtocolError::Short { kind: self.kind })?;
+        let (taken, rest) =
+            self.rest.split_at_checked(count).ok_or(ProtocolError::Short { kind: self.kind })?;
         self.rest = rest;
         Ok(taken)
     }

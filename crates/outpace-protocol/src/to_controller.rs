@@ -210,9 +210,7 @@ impl ToController {
                 let Items { worker, items } = from_json(frame.kind, json)?;
                 Self::Unscheduled { worker, items }
             }
-            kind::DIFFERENT => {
-                Self::Different { workers: from_json::<Workers>(frame.kind, json)?.workers }
-            }
+            kind::DIFFERENT => Self::Different { workers: from_json::<Workers>(frame.kind, json)?.workers },
             kind::FINISHED => Self::Finished(from_json(frame.kind, json)?),
             kind::FATAL => Self::Fatal { message: from_json::<Message>(frame.kind, json)?.message },
             other => return Err(ProtocolError::Kind(other)),

@@ -18,6 +18,7 @@ mod kind {
     pub(super) const FORKED: u8 = 72;
     pub(super) const STATUS: u8 = 73;
     pub(super) const BELL: u8 = 74;
+    pub(super) const AHEAD: u8 = 75;
 
     pub(super) const INIT: u8 = 96;
     pub(super) const FORK: u8 = 97;
@@ -148,6 +149,8 @@ pub enum FromWorker {
     Bye(Vec<u8>),
     /// What the process is busy with, for a message should it die or hang ("collecting tests/test_x.py").
     Status(String),
+    /// The worker has tests left but wants more before it runs out: answered at once, by a grant or `Nothing`.
+    Ahead,
     /// There is something in the worker's ring that should be read now.
     Bell,
     /// The template reaped a fork.
@@ -181,6 +184,7 @@ impl FromWorker {
             kind::ASK => Self::Ask { position: reader.u32()?, running: reader.u32()? != 0 },
             kind::EVENT => Self::Event(frame.payload),
             kind::BYE => Self::Bye(frame.payload),
+            kind::AHEAD => Self::Ahead,
             kind::BELL => Self::Bell,
             kind::STATUS => Self::Status(String::from_utf8_lossy(&frame.payload).into_owned()),
             kind::EXITED => Self::Exited(from_json(frame.kind, &frame.payload)?),
@@ -218,6 +222,7 @@ impl FromWorker {
             ),
             Self::Event(blob) => Frame::write(kind::EVENT, blob, out),
             Self::Bye(blob) => Frame::write(kind::BYE, blob, out),
+            Self::Ahead => Frame::write(kind::AHEAD, &[], out),
             Self::Bell => Frame::write(kind::BELL, &[], out),
             Self::Status(text) => Frame::write(kind::STATUS, text.as_bytes(), out),
             Self::Exited(exited) => Frame::write(kind::EXITED, &to_json(exited), out),
@@ -278,11 +283,9 @@ impl ToWorker {
             Self::Init { lane, input } => {
                 Frame::write_parts(kind::INIT, &[&lane.to_le_bytes(), input], out);
             }
-            Self::Fork { worker, lane, input } => Frame::write_parts(
-                kind::FORK,
-                &[&worker.0.to_le_bytes(), &lane.to_le_bytes(), input],
-                out,
-            ),
+            Self::Fork { worker, lane, input } => {
+                Frame::write_parts(kind::FORK, &[&worker.0.to_le_bytes(), &lane.to_le_bytes(), input], out)
+            }
             Self::Grant { position, items } => {
                 let mut payload = Vec::with_capacity(4 + items.len() * 4);
                 payload.extend_from_slice(&position.to_le_bytes());

@@ -29,6 +29,22 @@ impl Run {
         }
     }
 
+    /// A worker that will run out soon: it must not wait for the answer then, so it gets one now.
+    pub(crate) fn on_ahead(&mut self, index: WorkerIndex) {
+        let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        let items = match &mut self.scheduler {
+            Some(scheduler) if !self.stopping && worker.stage == Stage::Active => {
+                scheduler.take(index, worker.pace.batch(scheduler.pending(), active))
+            }
+            _ => Vec::new(),
+        };
+        if items.is_empty() {
+            return self.act(Action::Send(self.peer_of(index), ToWorker::Nothing));
+        }
+        self.grant(index, items);
+    }
+
     /// Answers a worker's question, or leaves it waiting where it may wait.
     pub(crate) fn answer(&mut self, index: WorkerIndex) {
         let external = self.mode() == DistMode::External;

@@ -4,7 +4,7 @@
 //! granted but not started can be revoked, so a wrong guess costs little.
 
 /// Seconds of work in one grant.
-const TARGET: f64 = 0.010;
+const TARGET: f64 = 0.020;
 const MOST: usize = 64;
 /// Weight of the newest duration.
 const WEIGHT: f64 = 0.25;
@@ -18,11 +18,7 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn record(&mut self, seconds: f64) {
         let seconds = seconds.max(0.0);
-        self.average = Some(match self.average {
-            // One slow test must not be forgotten by a few quick ones, so it counts in full.
-            Some(average) if seconds < average => average + WEIGHT * (seconds - average),
-            _ => seconds,
-        });
+        self.average = Some(self.average.map_or(seconds, |average| average + WEIGHT * (seconds - average)));
     }
 
     /// How many tests to grant when `pending` are left for `workers` workers.

@@ -174,8 +174,11 @@ impl Run {
             }
             FromController::Stop { interrupt, kill } => self.stop(interrupt, kill),
             FromController::Requeue { item } => {
+                // While a crash of the test is judged, the verdict says whether it runs again.
+                let judged = self.workers.values().all(|worker| worker.crashed_item != Some(item));
                 if !self.stopping
                     && self.is_shared()
+                    && judged
                     && self.ledger.again(item)
                     && let Some(scheduler) = &mut self.scheduler
                 {
@@ -209,6 +212,7 @@ impl Run {
             FromWorker::Ask { position, running } => {
                 self.on_ask(worker, position, if running { Asking::Running } else { Asking::Idle });
             }
+            FromWorker::Ahead => self.on_ahead(worker),
             FromWorker::Event(blob) => self.tell(ToController::Event { worker, blob }),
             FromWorker::Status(text) => {
                 if let Some(worker) = self.workers.get_mut(&worker) {

@@ -118,6 +118,7 @@ impl Run {
                 self.never_lived(worker, format!("could not be forked: {why}"));
             }
             FromWorker::Hello(_)
+            | FromWorker::Ahead
             | FromWorker::Bell
             | FromWorker::Exited(_)
             | FromWorker::Ready { .. }

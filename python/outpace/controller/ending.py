@@ -33,6 +33,7 @@ class Ending:
         self.summary: dict[str, Any] | None = None
         self._error: BaseException | None = None
         self._start_errors: list[str] = []
+        self._unfinished: list[str] = []
         self._asked_to_stop = False
         # Tests whose end has been reported although the coordinator counts them as interrupted.
         self._reported: set[str] = set()
@@ -49,6 +50,11 @@ class Ending:
             self.session.stop()
         elif name == "start_error":
             self._start_errors.append(content["text"])
+
+    def crashed(self, node: Node, down: dict[str, Any]) -> None:
+        """After its last test no test is to blame, but what plugins write at the end of a session is missing."""
+        if down["phase"] == "finish":
+            self._unfinished.append(f"worker {node.gateway.id!r} crashed while its session ended: {down['cause']}")
 
     def internal_error(self) -> None:
         self._internal_error = True
@@ -162,7 +168,10 @@ class Ending:
         missing = self._not_run() or self.session._summary_report
         if self._internal_error or (int(session.exitstatus) in good and missing):
             session.exitstatus = INTERNAL_ERROR
-        if int(session.exitstatus) not in SUMMARISED and self.session.terminal:
+        elif self._unfinished and int(session.exitstatus) in good:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if int(session.exitstatus) not in SUMMARISED and self.session.terminal and self.summary:
+            self.session.terminal.write_line("")
             self.summarise(self.session.terminal)
 
     def _not_run(self) -> list[int]:
@@ -174,15 +183,17 @@ class Ending:
         for text in self._start_errors[:1]:
             terminalreporter.write_sep("=", "outpace: a worker could not start", red=True)
             terminalreporter.write_line(text)
+        for text in self._unfinished:
+            terminalreporter.write_line(f"outpace: {text}", red=True)
         ids = self.session._ids
         interrupted = [ids[index] for index in self.summary["interrupted"]] if self.summary else []
         interrupted = [nodeid for nodeid in interrupted if nodeid not in self._reported]
         not_run = self._not_run()
-        if interrupted or not_run:
-            terminalreporter.ensure_newline()
         if interrupted:
             terminalreporter.write_sep("-", f"outpace: {len(interrupted)} interrupted while running")
             for nodeid in interrupted:
                 terminalreporter.write_line(nodeid)
         if not_run:
             terminalreporter.write_line(f"outpace: {len(not_run)} of {len(ids)} tests were not run")
+            for index in not_run if self.session.config.option.verbose > 0 else ():
+                terminalreporter.write_line(ids[index])

@@ -292,6 +292,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             )
         if isinstance(self.sched, Coordinated) and node in self.sched.nodes:
             self.sched.crashed_with(node, nodeid)
+        self.ending.crashed(node, down)
         error = "Not properly terminated"
         if down["cause"]:
             error = f"{error} ({down['cause']})"

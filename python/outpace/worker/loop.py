@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .board import Lane
     from .reporting import Reporting
 
+# A grant of fewer tests is not short ones.
+WORTH_ASKING_AHEAD = 8
+
 _perf_counter = time.perf_counter
 
 
@@ -70,6 +73,9 @@ class Loop:
         self._position = 0
         self._next: int | None = None
         self._over = False
+        # With so many tests left the next grant is asked for; None = not before there are none.
+        self._ask_ahead_at: int | None = None
+        self._asked_ahead = False
 
     def run(self) -> None:
         session = self.session
@@ -118,19 +124,29 @@ class Loop:
             self._receive()
 
     def _claim(self) -> int | None:
-        if self._granted:
-            position, index = self._granted.popleft()
-            if self.lane.claim(position):
-                self._position = position + 1
-                return index
+        """The next granted test, unless it has been revoked."""
+        if not self._granted and self._asked_ahead:
+            self._asked_ahead = False
+            self._receive()
+        if not self._granted:
+            return None
+        position, index = self._granted.popleft()
+        if not self.lane.claim(position):
             self._granted.clear()
-        return None
+            return self._claim() if self._asked_ahead else None
+        self._position = position + 1
+        if len(self._granted) == self._ask_ahead_at:
+            self._ask_ahead_at = None
+            self._asked_ahead = True
+            self.reporting.ask_ahead()
+        return index
 
     def _receive(self) -> None:
         frame = self.channel.receive()
         if frame.kind == Kind.GRANT:
             position, *items = struct.unpack(f"<{len(frame.payload) // 4}I", frame.payload)
             self._granted.extend(enumerate(items, position))
+            self._ask_ahead_at = len(items) // 2 if len(items) >= WORTH_ASKING_AHEAD else None
         elif frame.kind == Kind.SHUTDOWN:
             self._over = True
 

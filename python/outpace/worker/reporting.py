@@ -128,6 +128,9 @@ class Reporting:
     def ask(self, position: int, *, running: bool) -> None:
         self.send(Kind.W_ASK, struct.pack("<II", position, running))
 
+    def ask_ahead(self) -> None:
+        self.send(Kind.W_AHEAD)
+
     def send(self, kind: int, *parts: bytes) -> None:
         """A message that the coordinator is to act on now."""
         self._pack()

@@ -125,6 +125,7 @@ impl Observer {
         if let Some(record) = self.records.get_mut(item.get())
             && !self.stopped
             && self.finished.is_none()
+            && self.unjudged.values().all(|crashed| *crashed != Some(item))
             && !matches!(self.mode, DistMode::Each | DistMode::External)
             && wanted == Some(record.closed())
         {

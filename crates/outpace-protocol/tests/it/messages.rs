@@ -1,0 +1,177 @@
+//! Any message of any kind.
+
+use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
+use outpace_protocol::{
+    Collection, Down, Exited, Finished, FromController, FromWorker, Hello, Plan, StartMethod, Started,
+    ToController, ToWorker,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn worker() -> impl Strategy<Value = WorkerIndex> {
+    any::<u32>().prop_map(WorkerIndex)
+}
+
+fn item() -> impl Strategy<Value = ItemIndex> {
+    any::<u32>().prop_map(ItemIndex)
+}
+
+fn items() -> impl Strategy<Value = Vec<ItemIndex>> {
+    vec(item(), 0..20)
+}
+
+fn blob() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..300)
+}
+
+/// Control characters, quotes, other planes.
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..20).prop_map(String::from_iter)
+}
+
+fn hello() -> impl Strategy<Value = Hello> {
+    (text(), option::of(any::<u32>()), text()).prop_map(|(version, cpu_quota, cpus)| Hello {
+        version,
+        cpu_quota,
+        cpus,
+    })
+}
+
+fn start_method() -> impl Strategy<Value = StartMethod> {
+    select(&[StartMethod::Auto, StartMethod::Fork, StartMethod::Spawn])
+}
+
+fn mode() -> impl Strategy<Value = DistMode> {
+    select(&[
+        DistMode::Load,
+        DistMode::WorkSteal,
+        DistMode::LoadScope,
+        DistMode::LoadFile,
+        DistMode::LoadGroup,
+        DistMode::Each,
+        DistMode::External,
+    ])
+}
+
+fn phase() -> impl Strategy<Value = Phase> {
+    select(&[Phase::Idle, Phase::Setup, Phase::Call, Phase::Teardown, Phase::Finish, Phase::Start])
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    (mode(), any::<bool>(), any::<u32>(), start_method(), vec(worker(), 0..9)).prop_map(
+        |(mode, reorder, maxfail, start_method, workers)| Plan {
+            mode,
+            reorder,
+            maxfail,
+            start_method,
+            workers,
+        },
+    )
+}
+
+pub(crate) fn from_controller() -> impl Strategy<Value = FromController> {
+    prop_oneof![
+        hello().prop_map(FromController::Hello),
+        vec(text(), 0..5).prop_map(|argv| FromController::Template { argv }),
+        plan().prop_map(FromController::Plan),
+        (worker(), blob()).prop_map(|(worker, input)| FromController::Worker { worker, input }),
+        (worker(), any::<bool>()).prop_map(|(worker, requeue)| FromController::Verdict { worker, requeue }),
+        (worker(), items()).prop_map(|(worker, items)| FromController::Assign { worker, items }),
+        (worker(), items()).prop_map(|(worker, items)| FromController::Unassign { worker, items }),
+        worker().prop_map(|worker| FromController::Retire { worker }),
+        (any::<bool>(), any::<bool>()).prop_map(|(interrupt, kill)| FromController::Stop { interrupt, kill }),
+        item().prop_map(|item| FromController::Requeue { item }),
+        Just(FromController::Done),
+    ]
+}
+
+fn down() -> impl Strategy<Value = Down> {
+    (worker(), any::<bool>(), option::of(item()), phase(), text(), any::<bool>()).prop_map(
+        |(worker, crashed, item, phase, cause, innocent)| Down {
+            worker,
+            crashed,
+            item,
+            phase,
+            cause,
+            innocent,
+        },
+    )
+}
+
+pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
+    prop_oneof![
+        hello().prop_map(ToController::Welcome),
+        (worker(), blob()).prop_map(|(worker, payload)| ToController::Collected { worker, payload }),
+        (worker(), blob()).prop_map(|(worker, info)| ToController::Ready { worker, info }),
+        (worker(), item(), any::<bool>(), any::<f64>(), blob()).prop_map(
+            |(worker, item, finished, duration, blob)| {
+                ToController::Result { worker, item, finished, duration, blob }
+            }
+        ),
+        (worker(), blob()).prop_map(|(worker, blob)| ToController::Event { worker, blob }),
+        (worker(), blob()).prop_map(|(worker, blob)| ToController::Bye { worker, blob }),
+        down().prop_map(ToController::Down),
+        (start_method(), vec(text(), 0..4))
+            .prop_map(|(method, reasons)| ToController::Started(Started { method, reasons })),
+        (worker(), items()).prop_map(|(worker, items)| ToController::Unscheduled { worker, items }),
+        vec(worker(), 0..5).prop_map(|workers| ToController::Different { workers }),
+        (any::<u32>(), items(), items()).prop_map(|(done, not_run, interrupted)| {
+            ToController::Finished(Finished { done, not_run, interrupted })
+        }),
+        text().prop_map(|message| ToController::Fatal { message }),
+    ]
+}
+
+fn collection() -> impl Strategy<Value = Collection> {
+    let tests = prop_oneof![
+        vec((text(), Just(None)), 0..10).prop_map(|tests| (tests, false)),
+        vec((text(), option::of(text())), 0..10).prop_map(|tests| (tests, true)),
+    ];
+    (vec(text(), 0..3), tests).prop_map(|(unsafe_to_fork, (tests, grouped))| {
+        let (node_ids, groups): (Vec<String>, Vec<Option<String>>) = tests.into_iter().unzip();
+        Collection { unsafe_to_fork, node_ids, groups: if grouped { groups } else { Vec::new() } }
+    })
+}
+
+pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {
+    prop_oneof![
+        hello().prop_map(FromWorker::Hello),
+        collection().prop_map(|collection| {
+            let payload = collection.encode_payload();
+            FromWorker::Collected { collection, payload }
+        }),
+        (any::<i32>(), blob()).prop_map(|(pid, info)| FromWorker::Ready { pid, info }),
+        (item(), any::<bool>(), any::<u32>(), any::<f64>(), blob()).prop_map(
+            |(item, finished, failures, duration, blob)| {
+                FromWorker::Result { item, finished, failures, duration, blob }
+            }
+        ),
+        (any::<u32>(), any::<bool>()).prop_map(|(position, running)| FromWorker::Ask { position, running }),
+        blob().prop_map(FromWorker::Event),
+        blob().prop_map(FromWorker::Bye),
+        text().prop_map(FromWorker::Status),
+        (any::<i32>(), any::<i32>()).prop_map(|(pid, status)| FromWorker::Exited(Exited { pid, status })),
+        (worker(), prop_oneof![any::<i32>().prop_map(Ok), text().prop_map(Err)])
+            .prop_map(|(worker, outcome)| FromWorker::Forked { worker, outcome }),
+        Just(FromWorker::Bell),
+    ]
+}
+
+pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker> {
+    prop_oneof![
+        (any::<u32>(), blob()).prop_map(|(lane, input)| ToWorker::Init { lane, input }),
+        (worker(), any::<u32>(), blob()).prop_map(|(worker, lane, input)| ToWorker::Fork {
+            worker,
+            lane,
+            input
+        }),
+        (any::<u32>(), items()).prop_map(|(position, items)| ToWorker::Grant { position, items }),
+        Just(ToWorker::Nothing),
+        Just(ToWorker::Shutdown),
+        Just(ToWorker::Run),
+        blob().prop_map(ToWorker::Reference),
+        Just(ToWorker::Exit),
+    ]
+}
