@@ -86,6 +86,7 @@ class Coordinator:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
+        ours.setblocking(True)  # whatever `socket.setdefaulttimeout` says
         try:
             self.process = subprocess.Popen(
                 [find_binary(), "__coordinate", str(theirs.fileno())],
@@ -98,8 +99,9 @@ class Coordinator:
         finally:
             theirs.close()
         self.channel = Channel(ours.detach())
-        self.send(Kind.HELLO, version=__version__)
-        self.send(Kind.TEMPLATE, argv=python_command())
+        with contextlib.suppress(Closed):  # then `welcome` tells of it
+            self.send(Kind.HELLO, version=__version__)
+            self.send(Kind.TEMPLATE, argv=python_command())
         self.cpu_quota: int | None = None
         self.cpus = ""
 

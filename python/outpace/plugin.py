@@ -99,6 +99,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
         return
     option = config.option
+    restarts = option.maxworkerrestart
+    if restarts is not None and not restarts.isdecimal():
+        raise pytest.UsageError(f"--max-worker-restart={restarts}: not a number")
     if entry.parallel_by_default and option.numprocesses is None and not option.tx and not option.distload:
         option.numprocesses = "auto"
 

@@ -21,6 +21,8 @@ CHUNK = 1 << 18
 
 _read = os.read
 _write = os.write
+_dup = os.dup
+_Socket = socket.socket
 
 
 class Kind:
@@ -172,7 +174,8 @@ class Channel:
 
     def _recvmsg(self) -> tuple[bytes, list[int]]:
         fds = array.array("i")
-        with socket.socket(fileno=os.dup(self.fd)) as sock:
+        with _Socket(fileno=_dup(self.fd)) as sock:
+            sock.setblocking(True)  # `socket.setdefaulttimeout` in a conftest makes any new socket non-blocking
             data, ancillary, _, _ = sock.recvmsg(CHUNK, socket.CMSG_SPACE(16 * fds.itemsize))
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

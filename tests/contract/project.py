@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Union
 
@@ -27,6 +28,9 @@ ENGINE = os.environ.get("OUTPACE_TEST_ENGINE", "outpace")
 START_METHOD = os.environ.get("OUTPACE_TEST_START_METHOD")
 RUN_LIMIT = 60.0
 PLAIN = ("-p", "no:outpace")
+XDIST = tuple(map(int, version("pytest-xdist").split(".")[:2]))
+NO_REORDER = ("--no-loadscope-reorder",) if XDIST >= (3, 8) else ()
+not_forced_to_fork = pytest.mark.skipif(START_METHOD == "fork", reason="a fork is asked for where it is unsafe")
 
 Argument = Union[str, "os.PathLike[str]"]
 _COUNTED = ("passed", "failed", "skipped", "xfailed", "xpassed", "error", "errors", "warning", "warnings", "deselected")

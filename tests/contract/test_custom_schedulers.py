@@ -34,7 +34,10 @@ REVERSED = """
 """
 WHOLE_INTERFACE = '''
     """Gives all tests to the last node, one by one, in reverse; written from xdist's documentation of the interface."""
-    from xdist.workermanage import parse_tx_spec_config
+    try:
+        from xdist.workermanage import parse_tx_spec_config
+    except ImportError:  # xdist 3.6
+        from xdist.workermanage import parse_spec_config as parse_tx_spec_config
 
     class OwnScheduling:
         def __init__(self, config, log):

@@ -6,7 +6,7 @@ import re
 
 import probes
 import pytest
-from project import Project
+from project import Project, not_forced_to_fork
 
 SHOW_COUNT = {
     "conftest": """
@@ -32,6 +32,7 @@ def test_environment_of_workers_alone(probe: probes.Probe, serial_probe: probes.
     assert probe.controller["session"]["environ"] == serial_probe.controller["session"]["environ"] == {}
 
 
+@not_forced_to_fork
 def test_environment_is_set_before_any_conftest(project: Project) -> None:
     """Code that reads the id while it is imported sees its own worker's, however the workers are started."""
     project.files(

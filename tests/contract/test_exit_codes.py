@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from project import Project
+from project import Project, not_forced_to_fork
 
 TWENTY = """
     import pytest, time
@@ -137,6 +137,7 @@ def test_fixtures_are_printed_without_workers(project: Project, option: str) -> 
     assert "workers" not in run.out
 
 
+@not_forced_to_fork
 def test_different_collections_are_told(project: Project) -> None:
     """Ids made from the worker's id: no worker can run another's tests, so none runs."""
     project.files(

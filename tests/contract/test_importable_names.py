@@ -13,7 +13,12 @@ from xdist.remote import Producer
 from xdist.report import report_collection_diff
 from xdist.scheduler import EachScheduling, LoadFileScheduling, LoadGroupScheduling, WorkStealingScheduling
 from xdist.scheduler.loadscope import LoadScopeScheduling
-from xdist.workermanage import NodeManager, WorkerController, parse_tx_spec_config
+from xdist.workermanage import NodeManager, WorkerController
+
+try:
+    from xdist.workermanage import parse_tx_spec_config
+except ImportError:  # xdist 3.6
+    from xdist.workermanage import parse_spec_config as parse_tx_spec_config
 
 FUNCTIONS = [pytest_xdist_auto_num_workers, report_collection_diff, parse_tx_spec_config, xdist.is_xdist_worker,
              xdist.is_xdist_controller, xdist.get_xdist_worker_id, xdist.newhooks.pytest_handlecrashitem]  # fmt: skip

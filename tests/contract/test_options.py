@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from project import Project
+from project import NO_REORDER, XDIST, Project
 
 CONFTEST = """
     import pytest
 
+    MISSING = ()
     NAMES = ("numprocesses", "maxprocesses", "maxworkerrestart", "dist", "distload", "loadscopereorder",
              "maxschedchunk", "testrunuid", "tx", "px", "usepdb")
+    NAMES = [name for name in NAMES if name not in MISSING]
     RAW = {}
 
     @pytest.hookimpl(trylast=True)
@@ -28,9 +30,13 @@ TEST = """
 """
 
 
+SINCE = {"px": (3, 7), "loadscopereorder": (3, 8)}
+MISSING = tuple(name for name, since in SINCE.items() if since > XDIST)
+
+
 @pytest.fixture
 def shown(project: Project) -> Project:
-    return project.files(conftest=CONFTEST, test_many=TEST)
+    return project.files(conftest=CONFTEST.replace("MISSING = ()", f"MISSING = {MISSING}"), test_many=TEST)
 
 
 def options(lines: list[str]) -> dict[str, str]:
@@ -38,10 +44,15 @@ def options(lines: list[str]) -> dict[str, str]:
     return dict(pairs)
 
 
+def known(values: dict[str, str]) -> dict[str, str]:
+    """Without the options that came after the installed xdist."""
+    return {name: value for name, value in values.items() if name not in MISSING}
+
+
 def test_defaults(shown: Project) -> None:
     run = shown.run()
     run.match("collected 6 items")
-    assert options(run.lines) == {
+    expected = {
         "numprocesses": "None",
         "maxprocesses": "None",
         "maxworkerrestart": "None",
@@ -54,6 +65,7 @@ def test_defaults(shown: Project) -> None:
         "px": "[]",
         "usepdb": "False",
     }
+    assert options(run.lines) == known(expected)
 
 
 def test_all_given(shown: Project) -> None:
@@ -62,11 +74,11 @@ def test_all_given(shown: Project) -> None:
         "--maxprocesses=1",
         "--max-worker-restart=3",
         "--dist=loadfile",
-        "--no-loadscope-reorder",
+        *NO_REORDER,
     ]
     run = shown.run(*args, "--maxschedchunk=5", "--testrunuid=uid")
     run.match("1 worker [[]6 items]")
-    assert options(run.lines) == {
+    expected = {
         "numprocesses": "2",
         "maxprocesses": "1",
         "maxworkerrestart": "'3'",
@@ -79,6 +91,7 @@ def test_all_given(shown: Project) -> None:
         "px": "[]",
         "usepdb": "False",
     }
+    assert options(run.lines) == known(expected)
 
 
 @pytest.mark.parametrize(
@@ -189,8 +202,10 @@ def test_collect_only_is_not_distributed(shown: Project) -> None:
 def test_help_lists_the_options(shown: Project) -> None:
     run = shown.run("--help")
     assert run.ret == 0
-    for name in ("--numprocesses", "--maxprocesses", "--max-worker-restart", "--dist", "--loadscope-reorder",
-                 "--no-loadscope-reorder", "--maxschedchunk", "--testrunuid", "--tx", "--px"):  # fmt: skip
+    since_always = ("--numprocesses", "--maxprocesses", "--max-worker-restart", "--dist", "--maxschedchunk",
+                    "--testrunuid", "--tx")  # fmt: skip
+    later = {"--px": "px", "--loadscope-reorder": "loadscopereorder", "--no-loadscope-reorder": "loadscopereorder"}
+    for name in (*since_always, *(name for name, option in later.items() if option not in MISSING)):
         assert name in run.out, name
 
 

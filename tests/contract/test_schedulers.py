@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 import pytest
-from project import Project, Run
+from project import NO_REORDER, Project, Run
 
 _LINE = re.compile(r"^\[(gw\d+)\] \[ *\d+%\] (?:PASSED|FAILED|SKIPPED) (\S+)")
 SCOPES = """
@@ -80,7 +80,7 @@ def test_each_runs_all_on_all(project: Project) -> None:
     assert len(own["gw0"]) == 18
 
 
-@pytest.mark.parametrize("extra", [(), ("--no-loadscope-reorder",)])
+@pytest.mark.parametrize("extra", sorted({(), NO_REORDER}))
 def test_loadscope_keeps_a_scope_together(project: Project, extra: tuple[str, ...]) -> None:
     project.files(test_a=SCOPES, test_b=SCOPES)
     run = project.run("-n2", "--dist=loadscope", "-v", *extra)
@@ -130,7 +130,8 @@ def test_groups_mean_nothing_to_other_modes(project: Project) -> None:
 def test_order_inside_a_worker_is_the_collections(project: Project, dist: str) -> None:
     """Code with a hidden dependence on the order inside a file relies on it."""
     project.files(**{f"test_{name}": SCOPES for name in "ab"})
-    run = project.run("-n2", f"--dist={dist}", "--no-loadscope-reorder", "-v")
+    run = project.run("-n2", f"--dist={dist}", *NO_REORDER, "-v")
+    assert run.counts == {"passed": 36}
     collected = [line for line in project.plain("--collect-only", "-q").lines if "::" in line]
     for worker in ("gw0", "gw1"):
         for file in ("test_a.py", "test_b.py"):

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import outcomes
 
@@ -77,23 +77,25 @@ class Running:
         arena: Arena,
         record: Path,
         *,
-        env: Optional[Mapping[str, str]] = None,
-        prepare: Optional[Callable[[], None]] = None,
+        env: Mapping[str, str] | None = None,
+        prepare: Callable[[], None] | None = None,
         prefix: Sequence[str] = (),
     ) -> None:
         self.arena = arena
         self.record = record
         self.marker = uuid.uuid4().hex
         environ = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        environ.update({
-            "PYTHONPATH": str(SUPPORT),
-            "OUTCOMES_FILE": str(record),
-            "TMPDIR": str(arena.temp),
-            "COLUMNS": "160",
-            "PY_COLORS": "0",
-            MARKER: self.marker,
-            **(env or {}),
-        })
+        environ.update(
+            {
+                "PYTHONPATH": str(SUPPORT),
+                "OUTCOMES_FILE": str(record),
+                "TMPDIR": str(arena.temp),
+                "COLUMNS": "160",
+                "PY_COLORS": "0",
+                MARKER: self.marker,
+                **(env or {}),
+            }
+        )
         self._out = open(record.with_suffix(".out"), "wb")  # noqa: SIM115 - a pipe could be held open by a survivor
         self.command = [*prefix, *command]
 
@@ -119,20 +121,17 @@ class Running:
         """Every process of this run that is not a zombie, whoever its parent is by now."""
         return [pid for pid, _ in _marked(self.marker)]
 
-    def workers(self) -> list[int]:
-        """Processes that have taken a worker's identity; the template has one too."""
-        return [pid for pid, environ in _marked(self.marker) if b"OUTPACE_DESCRIPTORS=" in environ]
-
     def coordinator(self) -> int:
         return self._one(lambda pid: b"__coordinate" in _cmdline(pid))
 
     def template(self) -> int:
         """The Python process that the coordinator started first."""
         coordinator = self.coordinator()
-        return min(self.wait(lambda: [pid for pid in self.pids() if _parent(pid) == coordinator]))
+        found: list[int] = self.wait(lambda: [pid for pid in self.pids() if _parent(pid) == coordinator])
+        return min(found)
 
     def _one(self, is_it: Callable[[int], bool]) -> int:
-        found = self.wait(lambda: [pid for pid in self.pids() if is_it(pid)])
+        found: list[int] = self.wait(lambda: [pid for pid in self.pids() if is_it(pid)])
         assert len(found) == 1, found
         return found[0]
 

@@ -118,4 +118,6 @@ def _add(arena: Arena, file: str, dooms: dict[str, str], dying: dict[str, str], 
     arena.write(file, TESTS.format(dooms=list(dooms)))
     dying.update({f"{file}::TestDying::test_dies[{doom}]": said for doom, said in dooms.items()})
     dying.update({f"{file}::test_in_group[{doom}]": said for doom, said in list(dooms.items())[:2]})
-    living += [f"{file}::{name}[{i}]" for i in range(4) for name in ("test_before", "TestDying::test_beside", "test_after")]
+    living += [
+        f"{file}::{name}[{i}]" for i in range(4) for name in ("test_before", "TestDying::test_beside", "test_after")
+    ]

@@ -11,7 +11,7 @@ from .verdict import Run
 
 def check(run: Run, dying: dict[str, str], living: list[str], times: int) -> None:
     assert run.code == 1, run.output
-    assert run.crashed == {nodeid: times for nodeid in dying}, run.output
+    assert run.crashed == dict.fromkeys(dying, times), run.output
     run.assert_accounted([*dying, *living], times=times)
     assert run.not_run == 0 and not run.interrupted, run.output
     for nodeid, said in dying.items():

@@ -75,7 +75,9 @@ def test_controller_killed(arena: Arena, method: str, number: int) -> None:
 @METHODS
 def test_controller_killed_while_collecting(arena: Arena, method: str) -> None:
     arena.write("notes.py", NOTES)
-    arena.write("test_a.py", "import time\nfrom notes import note\nnote('importing')\ntime.sleep(60)\ndef test_a(): pass")
+    arena.write(
+        "test_a.py", "import time\nfrom notes import note\nnote('importing')\ntime.sleep(60)\ndef test_a(): pass"
+    )
     running = arena.start("-n2", f"--start-method={method}")
     running.wait_for_lines("notes")
     running.signal(signal.SIGKILL)
@@ -104,7 +106,10 @@ def test_template_killed_by_a_test(arena: Arena, mode: str) -> None:
         arena.write(f"test_{name}.py", TINY)
     arena.write("test_two.py", MURDER)
     run = arena.run("-n2", "--start-method=fork", f"--dist={mode}", "test_one.py", "test_two.py", "test_three.py")
-    collection = ["test_two.py::test_murder", *(f"test_{n}.py::test_a[{i}]" for n in ("one", "three") for i in range(100))]
+    collection = [
+        "test_two.py::test_murder",
+        *(f"test_{n}.py::test_a[{i}]" for n in ("one", "three") for i in range(100)),
+    ]
     assert arena.lines("notes") == ["done"]
     assert run.code == 0, run.output
     assert not run.crashed and not run.interrupted and not run.not_run, run.output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 
@@ -139,7 +139,9 @@ def test_once_with_a_test_that_is_deaf(arena: Arena) -> None:
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_while_collecting(arena: Arena, method: str) -> None:
     arena.write("notes.py", NOTES)
-    arena.write("test_a.py", "import time\nfrom notes import note\nnote('importing')\ntime.sleep(60)\ndef test_a(): pass")
+    arena.write(
+        "test_a.py", "import time\nfrom notes import note\nnote('importing')\ntime.sleep(60)\ndef test_a(): pass"
+    )
     running = arena.start("-n2", f"--start-method={method}")
     running.wait_for_lines("notes", 2 if method == "spawn" else 1)
     running.ctrl_c()

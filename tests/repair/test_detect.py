@@ -332,3 +332,18 @@ def test_descriptors_are_known_by_their_target(target: str, code: str | None) ->
     with open(os.devnull) as null:
         kind = process_facts.unsafe_kind(null.fileno(), target)
     assert (kind and kind.code) == code
+
+
+def test_looking_leaves_a_socket_as_it_is() -> None:
+    """Under a default timeout every new socket object makes its descriptor non-blocking."""
+    import socket
+
+    ours, theirs = socket.socketpair()
+    socket.setdefaulttimeout(5)
+    try:
+        assert process_facts.describe(ours.fileno(), "socket:[1]") == "to an unnamed peer"
+        assert os.get_blocking(ours.fileno())
+    finally:
+        socket.setdefaulttimeout(None)
+        ours.close()
+        theirs.close()

@@ -208,3 +208,18 @@ def test_a_lock_made_at_import_refuses_another_process(project: Project) -> None
         """,
     )
     project.needs("filelock", lambda outcome: not outcome.failures)
+
+
+def test_only_gw0_says_that_benchmarks_are_disabled(project: Project) -> None:
+    pytest.importorskip("pytest_benchmark")
+    project.write(
+        "test_it.py",
+        """
+        import pytest
+        @pytest.mark.parametrize("n", range(2))
+        def test_it(n, benchmark, pytestconfig, record_property):
+            benchmark(int)
+            record_property("speaks", pytestconfig._benchmarksession.xdist_benchmark_found)
+        """,
+    )
+    project.needs("benchmark", lambda outcome: outcome.said("speaks") == [True, False], "-p", "pytest_benchmark.plugin")

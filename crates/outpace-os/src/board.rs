@@ -28,7 +28,9 @@ use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use outpace_model::Phase;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::fs::{
+    MemfdFlags, OFlags, SealFlags, fcntl_add_seals, fcntl_getfl, fcntl_setfl, ftruncate, memfd_create,
+};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -212,5 +214,8 @@ fn sealed_memory(bytes: usize) -> io::Result<OwnedFd> {
     let fd = memfd_create(NAME, plain | MemfdFlags::NOEXEC_SEAL).or_else(|_| memfd_create(NAME, plain))?;
     ftruncate(&fd, bytes as u64)?;
     fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    // `write` to it can only append, and the file cannot grow: a test that writes to every descriptor it finds (Python's
+    // `mmap` keeps one) changes nothing.
+    fcntl_setfl(&fd, fcntl_getfl(&fd)? | OFlags::APPEND)?;
     Ok(fd)
 }

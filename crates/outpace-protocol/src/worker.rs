@@ -147,7 +147,7 @@ pub enum FromWorker {
     Event(Vec<u8>),
     /// The session is finished; `workeroutput`, opaque.
     Bye(Vec<u8>),
-    /// What the process is busy with, for a message should it die or hang ("collecting tests/test_x.py").
+    /// What the process is busy with, for a message should it die or hang ("collecting `tests/test_x.py`").
     Status(String),
     /// The worker has tests left but wants more before it runs out: answered at once, by a grant or `Nothing`.
     Ahead,
@@ -284,7 +284,7 @@ impl ToWorker {
                 Frame::write_parts(kind::INIT, &[&lane.to_le_bytes(), input], out);
             }
             Self::Fork { worker, lane, input } => {
-                Frame::write_parts(kind::FORK, &[&worker.0.to_le_bytes(), &lane.to_le_bytes(), input], out)
+                Frame::write_parts(kind::FORK, &[&worker.0.to_le_bytes(), &lane.to_le_bytes(), input], out);
             }
             Self::Grant { position, items } => {
                 let mut payload = Vec::with_capacity(4 + items.len() * 4);

@@ -30,6 +30,9 @@ pub enum RunnerError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// Whoever is at the other end of the socket does not speak the protocol.
+    #[error("the controller {0}")]
+    Controller(String),
 }
 
 fn os(what: &'static str) -> impl FnOnce(io::Error) -> RunnerError {
@@ -77,6 +80,8 @@ struct Engine {
     /// The template was told that nothing more is to be forked; it runs its own exit handlers now.
     template_ends: bool,
     quit: bool,
+    /// Why the controller's connection was given up, when it did not simply end.
+    controller_fault: Option<String>,
 }
 
 impl Engine {
@@ -99,6 +104,7 @@ impl Engine {
             open_files,
             template_ends: false,
             quit: false,
+            controller_fault: None,
         })
     }
 
@@ -134,7 +140,7 @@ impl Engine {
             self.flush();
         }
         self.leave();
-        Ok(())
+        self.controller_fault.take().map_or(Ok(()), |fault| Err(RunnerError::Controller(fault)))
     }
 
     fn take_inputs(&mut self, first: Option<Input>) {
@@ -158,7 +164,10 @@ impl Engine {
                     self.from_peer(peer, message);
                 }
             }
-            Input::ControllerClosed => self.handle(Event::ControllerGone),
+            Input::ControllerClosed(fault) => {
+                self.controller_fault = fault;
+                self.handle(Event::ControllerGone);
+            }
             Input::PeerClosed(peer, fault) => {
                 self.read_ring(peer);
                 self.closed(peer, fault);

@@ -15,7 +15,7 @@ const CHUNK: usize = 256 * 1024;
 pub(crate) enum Input {
     FromController(Vec<FromController>),
     FromPeer(Peer, Vec<FromWorker>),
-    ControllerClosed,
+    ControllerClosed(Option<String>),
     PeerClosed(Peer, Option<String>),
     /// The connection takes bytes again.
     Writable(Option<Peer>),
@@ -24,8 +24,8 @@ pub(crate) enum Input {
 /// Reads the controller's connection to its end.
 pub(crate) async fn read_controller(stream: Arc<UnixStream>, to: UnboundedSender<Input>) {
     let decode = |frame: Frame| FromController::decode(&frame);
-    read(&stream, None, decode, |messages| to.send(Input::FromController(messages)).is_ok()).await;
-    let _ = to.send(Input::ControllerClosed);
+    let fault = read(&stream, None, decode, |messages| to.send(Input::FromController(messages)).is_ok()).await;
+    let _ = to.send(Input::ControllerClosed(fault));
 }
 
 /// Reads a template's or worker's connection to its end, or until told to `finish` with what has arrived.

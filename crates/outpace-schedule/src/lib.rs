@@ -6,7 +6,7 @@
 //!
 //! Three families of rules, one module each:
 //!
-//! - `spans` (`load`, `worksteal`): contiguous spans of the collection, stolen from the back.
+//! - `spans` (`load`, `worksteal`): contiguous spans of the collection, robbed from the front.
 //! - `units` (`loadscope`, `loadfile`, `loadgroup`): whole units, bound to one worker once begun.
 //! - `own_queues` (`each`, a scheduler in the controller): every worker has its own list and nothing is shared.
 //!

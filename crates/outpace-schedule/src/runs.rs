@@ -74,8 +74,18 @@ impl Runs {
         }
     }
 
+    /// Cuts off the front half, so that who takes it and who keeps the rest both go on in collection order. At a file
+    /// boundary when one is near; never empty unless this queue is.
+    pub(crate) fn steal_front(&mut self, files: &Files) -> Self {
+        let mut stolen = self.split_back(files);
+        if !self.is_empty() {
+            std::mem::swap(self, &mut stolen);
+        }
+        stolen
+    }
+
     /// Cuts off the back half, at a file boundary when one is near. Never empty unless this queue is.
-    pub(crate) fn steal_back(&mut self, files: &Files) -> Self {
+    fn split_back(&mut self, files: &Files) -> Self {
         let keep = self.cut_near(self.len / 2, files);
         let mut stolen = Self::default();
         while let Some(mut run) = self.runs.pop_back() {

@@ -3,8 +3,8 @@
 //! For `worksteal` the collection is cut into one span per planned worker. For `load` it is cut into many, each a share
 //! of what is left after those before it (guided self-scheduling, Polychronopoulos and Kuck 1987), so that the run
 //! goes through the collection from front to back and each worker sees it in order. A worker takes from the front of
-//! its span; when that is empty it takes the next span without a worker, else it steals the back half of the largest
-//! span left. Cuts prefer file boundaries, so that tests of one file stay together.
+//! its span; when that is empty it takes the next span without a worker, else it steals the front half of the
+//! largest span left, so that both go on in collection order. Cuts prefer file boundaries, so that tests of one file stay together.
 //!
 //! The first item of each planned worker's span is set aside for that worker (two trivial tests use two workers even
 //! if one worker is quicker to ask). Everything else can be taken by any worker, so no worker waits while it is there.
@@ -132,7 +132,7 @@ impl Spans {
             return Runs::default();
         }
         let largest = self.by_worker.values_mut().rev().max_by_key(|span| span.queue.len());
-        largest.map(|span| span.queue.steal_back(&self.files)).unwrap_or_default()
+        largest.map(|span| span.queue.steal_front(&self.files)).unwrap_or_default()
     }
 }
 

@@ -61,10 +61,9 @@ impl Run {
             }
         }
         let deadline = self.now + LINGER;
-        let found = self
-            .workers
-            .iter_mut()
-            .find(|(_, worker)| worker.pid == Some(pid) && worker.stage != Stage::Down && worker.exit.is_none());
+        let found = self.workers.iter_mut().find(|(_, worker)| {
+            worker.pid == Some(pid) && worker.stage != Stage::Down && worker.exit.is_none()
+        });
         let Some((index, worker)) = found else { return };
         let index = *index;
         worker.exit = Some(cause.to_owned());
@@ -119,7 +118,9 @@ impl Run {
         let unborn: Vec<WorkerIndex> = self
             .workers
             .iter()
-            .filter(|(_, worker)| worker.stage == Stage::Starting && worker.pid.is_none() && worker.closed.is_some())
+            .filter(|(_, worker)| {
+                worker.stage == Stage::Starting && worker.pid.is_none() && worker.closed.is_some()
+            })
             .map(|(index, _)| *index)
             .collect();
         // Those whose connection still stands may live.
@@ -151,7 +152,7 @@ impl Run {
         let crashed = !worker.said_bye;
         let (interrupted, was_template, pid) = (worker.interrupted, worker.is_template, worker.pid);
         // The front is running if it was claimed; what was claimed behind it was only looked at as the next test.
-        let running = worker.granted.pop_front_if(|grant| grant.position < closed.position).map(|grant| grant.item);
+        let running = worker.pop_claimed(closed.position);
         let mut unstarted = worker.cut(0);
         let unborn = if worker.forked && pid.is_none() { UNBORN } else { "" };
         let exit = worker.exit.clone().unwrap_or_else(|| unborn.to_owned());
@@ -166,7 +167,8 @@ impl Run {
         if was_template {
             self.template = TemplateStage::Dead;
         }
-        let innocent = crashed && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
+        let innocent =
+            crashed && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
         if innocent {
             // It runs again, and first.
             unstarted.splice(0..0, running);

@@ -34,7 +34,8 @@ impl Run {
         let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
         let Some(worker) = self.workers.get_mut(&index) else { return };
         let items = match &mut self.scheduler {
-            Some(scheduler) if !self.stopping && worker.stage == Stage::Active => {
+            // With its limit lifted it would start what was taken from it and given to others.
+            Some(scheduler) if !self.stopping && worker.stage == Stage::Active && !worker.limited => {
                 scheduler.take(index, worker.pace.batch(scheduler.pending(), active))
             }
             _ => Vec::new(),
@@ -124,7 +125,10 @@ impl Run {
     /// Takes back what slow workers have not started, while others are idle.
     pub(crate) fn revoke_for_idle(&mut self) {
         let idle = self.workers.values().filter(|worker| worker.asking == Some(Asking::Idle)).count();
-        if idle == 0 || self.stopping || !self.scheduler.as_ref().is_some_and(outpace_schedule::Scheduler::is_revocable) {
+        if idle == 0
+            || self.stopping
+            || !self.scheduler.as_ref().is_some_and(outpace_schedule::Scheduler::is_revocable)
+        {
             return;
         }
         let mut hoarders: Vec<(usize, WorkerIndex, u32, Duration)> = self

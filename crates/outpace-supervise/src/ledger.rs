@@ -14,7 +14,12 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(items: usize, times: u32) -> Self {
-        Self { remaining: vec![times; items], interrupted: Vec::new(), excused: vec![false; items], records: 0 }
+        Self {
+            remaining: vec![times; items],
+            interrupted: Vec::new(),
+            excused: vec![false; items],
+            records: 0,
+        }
     }
 
     /// One terminal record. A scheduler in the controller may have a test run more often than it is to.
@@ -57,7 +62,11 @@ impl Ledger {
     }
 
     pub(crate) fn not_run(&self) -> Vec<ItemIndex> {
-        (0u32..).zip(&self.remaining).filter(|(_, left)| **left > 0).map(|(index, _)| ItemIndex(index)).collect()
+        (0u32..)
+            .zip(&self.remaining)
+            .filter(|(_, left)| **left > 0)
+            .map(|(index, _)| ItemIndex(index))
+            .collect()
     }
 
     pub(crate) fn interrupted(&self) -> Vec<ItemIndex> {

@@ -22,8 +22,5 @@ mod start;
 mod stop;
 mod worker;
 
-
-
-
 pub use event::{Action, Event, Peer};
 pub use run::{LANES, Run};

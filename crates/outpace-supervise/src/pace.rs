@@ -24,7 +24,9 @@ impl Pace {
     /// How many tests to grant when `pending` are left for `workers` workers.
     pub(crate) fn batch(&self, pending: usize, workers: usize) -> usize {
         let Some(average) = self.average else { return 1 };
-        let wanted = (0..MOST).take_while(|n| f64::from(u8::try_from(*n).unwrap_or(u8::MAX)) * average < TARGET).count();
+        let wanted = (0..MOST)
+            .take_while(|n| f64::from(u8::try_from(*n).unwrap_or(u8::MAX)) * average < TARGET)
+            .count();
         let fair = pending / (workers.max(1) * 2);
         wanted.min(fair).max(1)
     }

@@ -31,6 +31,7 @@ pub(crate) enum TemplateStage {
 
 /// One run of a suite.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that come independently of each other")]
 pub struct Run {
     pub(crate) plan: Option<Plan>,
     pub(crate) template: TemplateStage,
@@ -195,7 +196,7 @@ impl Run {
             return self.on_template_message(message);
         };
         if self.workers.get(&worker).is_none_or(|worker| worker.stage == Stage::Down) {
-            return self.on_message_of_the_dead(message);
+            return self.on_message_of_the_dead(&message);
         }
         match message {
             FromWorker::Hello(_) | FromWorker::Exited(_) | FromWorker::Forked { .. } | FromWorker::Bell => {}
@@ -224,9 +225,9 @@ impl Run {
     }
 
     /// A worker that counted as gone speaks: whatever it is, it must not run tests.
-    fn on_message_of_the_dead(&mut self, message: FromWorker) {
+    fn on_message_of_the_dead(&mut self, message: &FromWorker) {
         if let FromWorker::Ready { pid, .. } = message {
-            self.act(Action::Kill(pid));
+            self.act(Action::Kill(*pid));
         }
     }
 }

@@ -235,7 +235,8 @@ impl Run {
 
     /// A spawned worker collected.
     pub(crate) fn on_worker_collected(&mut self, index: WorkerIndex, theirs: Collection, payload: Vec<u8>) {
-        let Some(worker) = self.workers.get_mut(&index).filter(|worker| worker.stage == Stage::Starting) else {
+        let Some(worker) = self.workers.get_mut(&index).filter(|worker| worker.stage == Stage::Starting)
+        else {
             return;
         };
         if self.barrier || self.scheduler.is_some() {

@@ -122,7 +122,9 @@ impl Run {
         let due: Vec<WorkerIndex> = self
             .workers
             .iter()
-            .filter(|(_, worker)| worker.stage != Stage::Down && worker.deadline.is_some_and(|at| at <= self.now))
+            .filter(|(_, worker)| {
+                worker.stage != Stage::Down && worker.deadline.is_some_and(|at| at <= self.now)
+            })
             .map(|(index, _)| *index)
             .collect();
         for index in due {
@@ -144,6 +146,11 @@ impl Run {
             worker.exit = Some("it was killed".to_owned());
             self.bury(index);
         } else {
+            if let Some(closed) = &mut worker.closed {
+                closed
+                    .fault
+                    .get_or_insert_with(|| "it closed its connection to outpace and was killed".to_owned());
+            }
             worker.killed = true;
             worker.deadline = Some(again);
             match worker.pid {

@@ -50,6 +50,7 @@ pub(crate) struct Closed {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that come independently of each other")]
 pub(crate) struct Worker {
     pub(crate) stage: Stage,
     pub(crate) input: Vec<u8>,
@@ -134,6 +135,13 @@ impl Worker {
     pub(crate) fn cut(&mut self, position: u32) -> Vec<ItemIndex> {
         let keep = self.granted.iter().take_while(|grant| grant.position < position).count();
         self.granted.split_off(keep).into_iter().map(|grant| grant.item).collect()
+    }
+
+    /// Removes and returns the first test it holds, if it had claimed that.
+    pub(crate) fn pop_claimed(&mut self, position: u32) -> Option<ItemIndex> {
+        let first = self.granted.front().filter(|grant| grant.position < position)?.item;
+        self.granted.pop_front();
+        Some(first)
     }
 
     /// Removes and returns what it holds but the test it is in the middle of.

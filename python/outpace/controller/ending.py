@@ -123,6 +123,8 @@ class Ending:
     def fatal(self, message: str) -> NoReturn:
         session = self.session
         session.finished = True
+        if self._error is not None:
+            raise self._error
         if session._max_worker_restart == 0 and session.terminal:
             session.terminal.write_sep("=", "xdist: worker gw0 crashed and worker restarting disabled")
         detail = "\n" + self._start_errors[0].rstrip() if self._start_errors else ""

@@ -184,7 +184,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         elif started["method"] == "fork" and started["reasons"]:
             for reason in started["reasons"][:3]:
                 self.report_line(f"outpace: forked as asked, although {reason}")
-        elif started["method"] == "fork" and self.config.option.verbose > 0:
+        elif started["method"] == "fork" and self.terminal and self.config.option.verbose > 0:
             self.report_line("outpace: workers are forks of one collected process")
         if self.is_coordinated and started["method"] == "fork":
             self._show_collection([node.gateway.spec for node in self.nodemanager.by_number.values()], self._ids)

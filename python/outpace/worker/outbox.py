@@ -65,12 +65,13 @@ class Ring:
         """An interrupt may come before or after, not in between: a frame is there whole, and once."""
         blocked = _sigmask(signal.SIG_BLOCK, _INTERRUPT)
         try:
-            while data:
-                data = data[self._put(data) :]
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._put(rest) :]
         finally:
             _sigmask(signal.SIG_SETMASK, blocked)
 
-    def _put(self, data: bytes) -> int:
+    def _put(self, data: memoryview) -> int:
         produced = self._quads[self._produced]
         room = RING - (produced - self._quads[self._consumed])
         if room < min(len(data), RING):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _DATABASE_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3", ".duckdb", ".mdb", ".lmdb", "-wal", "-journal")
+_Socket = socket.socket  # before a conftest can replace it
 _GPU_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/dxg")
 
 
@@ -78,11 +79,19 @@ def describe(fd: int, target: str) -> str:
     """For people: a socket by its addresses, a file by its path."""
     if not target.startswith("socket:"):
         return target
-    with suppress(OSError, ValueError), socket.socket(fileno=os.dup(fd)) as copy:
+    with suppress(OSError, ValueError), _same_socket(fd) as copy:
         with suppress(OSError):
             return f"to {_address(copy.getpeername())}"
         return f"at {_address(copy.getsockname())}"
     return target
+
+
+def _same_socket(fd: int) -> socket.socket:
+    """Under a default timeout making the object would make the socket itself non-blocking."""
+    blocking = os.get_blocking(fd)
+    copy = _Socket(fileno=os.dup(fd))
+    os.set_blocking(fd, blocking)
+    return copy
 
 
 def _address(address: object) -> str:

@@ -109,6 +109,7 @@ REPAIRS: tuple[Repair, ...] = (
     Repair("unraisable", "each fork would report the same queued exceptions", core.unraisable),
     Repair("pastebin", "each fork would upload a paste", core.pastebin),
     Repair("pytest_cov", "pytest-cov <= 6 takes a new pid for an unmeasured subprocess", plugins.pytest_cov),
+    Repair("benchmark", "pytest-benchmark says once, on gw0, that it is switched off", plugins.benchmark),
     Repair("allure", "all forks carry the template's thread label", plugins.allure),
     Repair("rerunfailures", "all forks speak on one connection", plugins.rerunfailures),
     Repair("pytest_retry", "all forks speak on one connection", plugins.pytest_retry),

@@ -74,6 +74,13 @@ def allure(config: pytest.Config, identity: Identity, template: Template) -> Non
             plugin._thread = f"{os.getpid()}-{threading.current_thread().name}"
 
 
+def benchmark(config: pytest.Config, identity: Identity, template: Template) -> None:
+    session = getattr(config, "_benchmarksession", None)
+    if getattr(session, "xdist_benchmark_found", False):
+        session.xdist_worker = identity.worker_id
+        session.xdist_benchmark_found = identity.worker_id == "gw0"
+
+
 def rerun_client(config: pytest.Config) -> Any:
     """The worker's connection to the count of failures that pytest-rerunfailures keeps in the controller."""
     database = getattr(config, "failures_db", None)

@@ -104,7 +104,7 @@ class Reporting:
             self._keywords = keywords
         return (
             PASSED,
-            fields["nodeid"] if keywords is not None else None,
+            report.nodeid if keywords is not None else None,
             fields["when"],
             fields["duration"],
             fields.get("start", 0.0),

@@ -156,6 +156,7 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {
         (worker(), prop_oneof![any::<i32>().prop_map(Ok), text().prop_map(Err)])
             .prop_map(|(worker, outcome)| FromWorker::Forked { worker, outcome }),
         Just(FromWorker::Bell),
+        Just(FromWorker::Ahead),
     ]
 }
 

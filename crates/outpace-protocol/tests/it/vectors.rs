@@ -188,6 +188,7 @@ fn from_worker() -> Vec<Sample> {
         ),
         ("W_STATUS", FromWorker::Status("collecting é.py".into()), json!({"text": "collecting é.py"})),
         ("W_BELL", FromWorker::Bell, json!({})),
+        ("W_AHEAD", FromWorker::Ahead, json!({})),
     ]
     .map(|(name, message, fields)| (name, Message::FromWorker(message), fields))
     .into()

@@ -67,7 +67,7 @@ proptest! {
                     prop_assert_eq!(out, items(&expected));
                 }
                 Op::StealBack => {
-                    let stolen = listed(&runs.steal_back(&files));
+                    let stolen = listed(&runs.split_back(&files));
                     prop_assert_eq!(stolen.is_empty(), list.is_empty());
                     let slack = list.len() * 15 / 100;
                     prop_assert!(stolen.len().abs_diff(list.len().div_ceil(2)) <= slack);
@@ -83,20 +83,20 @@ proptest! {
 #[test]
 fn the_back_half_is_the_larger_half() {
     let mut runs = Runs::from_span(0..5);
-    assert_eq!(listed(&runs.steal_back(&files(&[5]))), [2, 3, 4]);
+    assert_eq!(listed(&runs.split_back(&files(&[5]))), [2, 3, 4]);
     assert_eq!(listed(&runs), [0, 1]);
 }
 
 #[test]
 fn a_single_item_is_stolen() {
     let mut runs = Runs::from_span(7..8);
-    assert_eq!(listed(&runs.steal_back(&files(&[20]))), [7]);
+    assert_eq!(listed(&runs.split_back(&files(&[20]))), [7]);
     assert!(runs.is_empty());
 }
 
 #[test]
 fn a_near_file_boundary_is_cut_at_and_a_far_one_is_not() {
-    let stolen_from_twenty = |files: &Files| listed(&Runs::from_span(0..20).steal_back(files))[0];
+    let stolen_from_twenty = |files: &Files| listed(&Runs::from_span(0..20).split_back(files))[0];
     assert_eq!(stolen_from_twenty(&files(&[13, 7])), 13);
     assert_eq!(stolen_from_twenty(&files(&[7, 13])), 7);
     assert_eq!(stolen_from_twenty(&files(&[14, 6])), 10);
@@ -108,6 +108,6 @@ fn a_near_file_boundary_is_cut_at_and_a_far_one_is_not() {
 fn the_edge_of_a_run_is_a_boundary_too() {
     let mut runs: Runs =
         items(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30]).into_iter().collect();
-    assert_eq!(listed(&runs.steal_back(&files(&[40])))[0], 20);
+    assert_eq!(listed(&runs.split_back(&files(&[40])))[0], 20);
     assert_eq!(listed(&runs), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
 }

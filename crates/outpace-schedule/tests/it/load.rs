@@ -51,9 +51,11 @@ fn when_nothing_is_left_to_hand_out_the_largest_share_is_robbed() {
     let mut calls = load(&[16], 1);
     assert_eq!(calls.take(0, 1), [0]);
     calls.add(1);
-    assert_eq!(calls.take(1, 4), [8, 9, 10, 11]);
+    assert_eq!(calls.take(1, 3), [8, 9, 10], "the share after the first");
+    assert_eq!(calls.take(1, 99), [11]);
     assert_eq!(calls.take(1, 99), [12, 13]);
     assert_eq!(calls.take(1, 99), [14]);
     assert_eq!(calls.take(1, 99), [15]);
-    assert_eq!(calls.take(1, 99), [4, 5, 6, 7]);
+    assert_eq!(calls.take(1, 99), [1, 2, 3], "nothing is left but what the first has");
+    assert_eq!(calls.take(0, 99), [4, 5, 6, 7]);
 }

@@ -58,8 +58,18 @@ fn faults() -> impl Strategy<Value = Faults> {
 
 fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scenario> {
     let what = (any::<u64>().no_shrink(), select(MODES), select(METHODS), prop::bool::weighted(0.3));
-    let size = (0_u32..40, 1_u32..6, prop_oneof![millis(1), millis(20), millis(300)], millis(50));
-    let policy = (prop_oneof![3 => Just(0), 1 => 1_u32..4], 0_u32..5, stop(), prop::option::weighted(0.2, millis(100)));
+    let size = (
+        prop_oneof![3 => 0_u32..40, 1 => 40_u32..120],
+        1_u32..6,
+        prop_oneof![millis(1), millis(20), millis(300)],
+        millis(50),
+    );
+    let policy = (
+        prop_oneof![3 => Just(0), 1 => 1_u32..4],
+        0_u32..5,
+        stop(),
+        prop::option::weighted(0.2, millis(100)),
+    );
     (what, size, policy, faults).prop_map(|(what, size, policy, faults)| {
         let (seed, mode, start_method, unsafe_to_fork) = what;
         let (items, workers, longest, slowest_start) = size;
@@ -83,7 +93,12 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 500, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: 500,
+        max_shrink_iters: 20_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {

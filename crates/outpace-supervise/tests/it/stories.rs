@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
-use outpace_protocol::{Collection, FromController, FromWorker, Plan, StartMethod};
-use outpace_supervise::{Event, Peer};
+use outpace_protocol::{Collection, FromController, FromWorker, Plan, StartMethod, ToWorker};
+use outpace_supervise::{Action, Event, Peer, Run};
 
 use crate::script::Script;
 
@@ -17,7 +17,13 @@ fn worker(number: u32) -> Peer {
 
 fn plan(start_method: StartMethod) -> Event {
     let workers = vec![WorkerIndex(0), WorkerIndex(1)];
-    Event::Controller(FromController::Plan(Plan { mode: DistMode::Load, reorder: true, maxfail: 0, start_method, workers }))
+    Event::Controller(FromController::Plan(Plan {
+        mode: DistMode::Load,
+        reorder: true,
+        maxfail: 0,
+        start_method,
+        workers,
+    }))
 }
 
 fn announce(number: u32) -> Event {
@@ -25,9 +31,13 @@ fn announce(number: u32) -> Event {
 }
 
 fn collected(peer: Peer, unsafe_to_fork: &[&str]) -> Event {
+    collected_many(peer, unsafe_to_fork, 6)
+}
+
+fn collected_many(peer: Peer, unsafe_to_fork: &[&str], tests: u32) -> Event {
     let collection = Collection {
         unsafe_to_fork: unsafe_to_fork.iter().map(|reason| (*reason).to_owned()).collect(),
-        node_ids: (0..6).map(|item| format!("test_a.py::t{item}")).collect(),
+        node_ids: (0..tests).map(|item| format!("test_a.py::t{item}")).collect(),
         groups: Vec::new(),
     };
     Event::Message(peer, FromWorker::Collected { collection, payload: Vec::new() })
@@ -80,10 +90,8 @@ fn until_testing() -> Script {
 #[test]
 fn workers_are_forks_of_the_template() {
     let mut script = until_collected(StartMethod::Auto, &[]);
-    script.hear(Event::Message(
-        Peer::Template,
-        FromWorker::Forked { worker: WorkerIndex(0), outcome: Ok(20) },
-    ));
+    script
+        .hear(Event::Message(Peer::Template, FromWorker::Forked { worker: WorkerIndex(0), outcome: Ok(20) }));
     script.hear(ready(worker(0), 20)).hear(ask(worker(0), 0, false));
     assert_snapshot!(script, @r#"
     > Controller(Template { argv: ["python"] })
@@ -315,4 +323,58 @@ fn the_template_that_dies_while_it_collects_ends_the_run_with_a_reason() {
       Kill(10)
       Quit
     "#);
+}
+
+/// What is granted in answer to this question, after the tests before it.
+fn ask_and_finish(run: &mut Run, peer: Peer, position: &mut u32) -> bool {
+    let actions = run.handle(ask(peer, *position, false), Duration::ZERO);
+    let granted = actions.iter().find_map(|action| match action {
+        Action::Send(_, ToWorker::Grant { items, .. }) => Some(items.clone()),
+        _ => None,
+    });
+    for item in granted.iter().flatten() {
+        let result = FromWorker::Result {
+            item: *item,
+            finished: true,
+            failures: 0,
+            duration: 0.001,
+            blob: Vec::new(),
+        };
+        run.handle(Event::Message(peer, result), Duration::ZERO);
+        *position += 1;
+    }
+    granted.is_some()
+}
+
+#[test]
+fn a_worker_that_lost_tests_gets_none_ahead_or_it_would_start_the_lost_ones() {
+    let mut run = Run::new();
+    for event in [
+        Event::Controller(FromController::Template { argv: Vec::new() }),
+        announce(0),
+        announce(1),
+        plan(StartMethod::Fork),
+        collected_many(Peer::Template, &[], 20),
+        ready(worker(0), 20),
+        ready(worker(1), 21),
+    ] {
+        run.handle(event, Duration::ZERO);
+    }
+    let (mut first, mut second) = (0, 0);
+    ask_and_finish(&mut run, worker(0), &mut first);
+    run.handle(ask(worker(0), first, false), Duration::ZERO);
+    while ask_and_finish(&mut run, worker(1), &mut second) {}
+
+    let actions = run.handle(Event::Tick, Duration::from_millis(20));
+    assert_eq!(actions, [Action::Revoke { worker: WorkerIndex(0), lane: 0 }]);
+    let actions =
+        run.handle(Event::Revoked { worker: WorkerIndex(0), kept: first + 1 }, Duration::from_millis(20));
+    assert!(
+        matches!(actions[..], [Action::Send(Peer::Worker(WorkerIndex(1)), ToWorker::Grant { .. })]),
+        "{actions:?}"
+    );
+
+    let ahead = Event::Message(worker(0), FromWorker::Ahead);
+    let actions = run.handle(ahead, Duration::from_millis(20));
+    assert_eq!(actions, [Action::Send(worker(0), ToWorker::Nothing)]);
 }

@@ -55,8 +55,8 @@ impl World {
         self.agenda.put(self.controller.inbound, Happening::ToController(message));
     }
 
-    pub(crate) fn on_controller(&mut self, message: ToController) {
-        match &message {
+    pub(crate) fn on_controller(&mut self, message: &ToController) {
+        match message {
             ToController::Down(down) if down.crashed => self.on_crash(down.worker, down.item),
             ToController::Result { finished: true, .. } if self.dice.permille(self.scenario.faults.again) => {
                 let item = self.dice.below(u64::from(self.scenario.items) + 2);
@@ -69,7 +69,7 @@ impl World {
             _ => {}
         }
         if self.scenario.mode == DistMode::External && !self.controller.finished {
-            self.schedule_externally(&message);
+            self.schedule_externally(message);
         }
     }
 

@@ -9,7 +9,7 @@ use super::process::State;
 use super::simulation::World;
 
 impl World {
-    pub(crate) fn from_peer(&mut self, peer: Peer, message: FromWorker) {
+    pub(crate) fn hear_peer(&mut self, peer: Peer, message: FromWorker) {
         if self.connections.get(&peer).is_none_or(|connection| connection.closed) {
             return;
         }
@@ -89,7 +89,9 @@ impl World {
             self.lanes.insert(peer, lane);
         }
         let arrival = self.now + self.dice.micros(10, 1_000);
-        let Some(connection) = self.connections.get_mut(&peer).filter(|connection| !connection.closed) else { return };
+        let Some(connection) = self.connections.get_mut(&peer).filter(|connection| !connection.closed) else {
+            return;
+        };
         connection.outbound = connection.outbound.max(arrival);
         self.agenda.put(connection.outbound, Happening::ToPeer(peer, message));
     }

@@ -46,8 +46,13 @@ impl Holdings {
 
     pub(crate) fn granted(&mut self, worker: WorkerIndex, position: u32, items: &[ItemIndex], shared: bool) {
         for item in items.iter().filter(|_| shared) {
-            let other = self.holders.iter().find(|(_, holder)| holder.granted.iter().any(|(_, held)| held == item));
-            assert!(other.is_none(), "{worker} is granted {item:?}, which {:?} holds", other.map(|(index, _)| index));
+            let other =
+                self.holders.iter().find(|(_, holder)| holder.granted.iter().any(|(_, held)| held == item));
+            assert!(
+                other.is_none(),
+                "{worker} is granted {item:?}, which {:?} holds",
+                other.map(|(index, _)| index)
+            );
             self.last_holder.insert(self.unit_of[item.get()], worker);
         }
         let now = self.now;
@@ -73,7 +78,11 @@ impl Holdings {
 
     pub(crate) fn result(&mut self, worker: WorkerIndex, item: ItemIndex, finished: bool, now: Duration) {
         let holder = self.holders.entry(worker).or_default();
-        assert_eq!(holder.granted.front().map(|(_, held)| *held), Some(item), "{worker} runs what it does not hold");
+        assert_eq!(
+            holder.granted.front().map(|(_, held)| *held),
+            Some(item),
+            "{worker} runs what it does not hold"
+        );
         holder.begun = !finished;
         if finished {
             holder.granted.pop_front();
@@ -97,15 +106,24 @@ impl Holdings {
 
 impl Observer {
     /// No worker idles while a test could start on it.
-    pub(crate) fn check_nobody_idles(&mut self, now: Duration, board: &mut Board, lanes: &BTreeMap<Peer, u32>) {
+    pub(crate) fn check_nobody_idles(
+        &mut self,
+        now: Duration,
+        board: &mut Board,
+        lanes: &BTreeMap<Peer, u32>,
+    ) {
         self.holdings.now = now;
         if self.stopped || self.finished.is_some() || self.fatal || !self.is_shared() {
             return;
         }
         let idle = self.holdings.holders.values().filter_map(|holder| holder.idle_since).min();
         let Some(idle_since) = idle else { return };
-        let held: BTreeSet<ItemIndex> =
-            self.holdings.holders.values().flat_map(|holder| holder.granted.iter().map(|(_, item)| *item)).collect();
+        let held: BTreeSet<ItemIndex> = self
+            .holdings
+            .holders
+            .values()
+            .flat_map(|holder| holder.granted.iter().map(|(_, item)| *item))
+            .collect();
         let free: BTreeSet<u32> = (0..)
             .map(ItemIndex)
             .zip(&self.records)
@@ -114,8 +132,12 @@ impl Observer {
             .filter(|unit| self.is_span_mode() || !self.holdings.last_holder.contains_key(unit))
             .collect();
         // The first test of a worker that has not come to it yet is set aside for it.
-        let new = self.holdings.holders.values().filter(|holder| !holder.ever_granted && !holder.leaving).count();
-        assert!(free.len() <= new, "a worker is idle since {idle_since:?} and {free:?} could start ({now:?})");
+        let new =
+            self.holdings.holders.values().filter(|holder| !holder.ever_granted && !holder.leaving).count();
+        assert!(
+            free.len() <= new,
+            "a worker is idle since {idle_since:?} and {free:?} could start ({now:?})"
+        );
         if self.is_span_mode() {
             self.check_nobody_hoards(now, idle_since, board, lanes);
         }
@@ -137,7 +159,10 @@ impl Observer {
             let claimed = board.lane(*lane).position;
             let unclaimed = holder.granted.iter().skip(1).any(|(position, _)| *position >= claimed);
             let patient = now <= idle_since.max(holder.active_at) + PATIENCE;
-            assert!(!unclaimed || patient, "{worker} sits on {holder:?} at {claimed}, somebody idle since {idle_since:?}");
+            assert!(
+                !unclaimed || patient,
+                "{worker} sits on {holder:?} at {claimed}, somebody idle since {idle_since:?}"
+            );
         }
     }
 }

@@ -155,9 +155,8 @@ impl Observer {
     // -- what the run says
 
     pub(crate) fn after(&mut self, actions: &[Action]) {
-        let starts = |action: &&Action| {
-            matches!(action, Action::Fork { .. } | Action::Send(_, ToWorker::Run))
-        };
+        let starts =
+            |action: &&Action| matches!(action, Action::Fork { .. } | Action::Send(_, ToWorker::Run));
         let wave = u32::try_from(actions.iter().filter(starts).count()).expect("small");
         if self.first_wave.is_none() && wave > 0 {
             self.first_wave = Some(wave);
@@ -243,7 +242,11 @@ impl Observer {
         let sum = |count: fn(&Record) -> u32| self.records.iter().map(count).sum::<u32>();
         let done = sum(|record| record.finished + record.crashed - record.reopened);
         assert_eq!(finished.done, done, "tests with a record");
-        assert_eq!(finished.interrupted.len(), sum(|record| record.interrupted) as usize, "interrupted tests");
+        assert_eq!(
+            finished.interrupted.len(),
+            sum(|record| record.interrupted) as usize,
+            "interrupted tests"
+        );
         let not_run: BTreeSet<ItemIndex> = finished.not_run.iter().copied().collect();
         assert_eq!(not_run.len(), finished.not_run.len(), "a test is listed twice");
         if self.first_wave.is_none() && not_run.is_empty() {

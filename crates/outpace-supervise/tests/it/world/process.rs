@@ -25,6 +25,8 @@ pub(crate) enum State {
     Claiming(Option<ItemIndex>),
     /// Has asked; the test that is torn down meanwhile.
     Asked(Option<ItemIndex>),
+    /// Waits for the answer to what it asked ahead; the test that is torn down meanwhile.
+    AskedAhead(Option<ItemIndex>),
     Beginning(ItemIndex),
     Calling(ItemIndex),
     TearingDown(ItemIndex),
@@ -35,6 +37,7 @@ pub(crate) enum State {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that come independently of each other")]
 pub(crate) struct Process {
     pub(crate) pid: Pid,
     pub(crate) peer: Peer,
@@ -49,6 +52,9 @@ pub(crate) struct Process {
     pub(crate) inbox: VecDeque<ToWorker>,
     pub(crate) granted: VecDeque<(u32, ItemIndex)>,
     pub(crate) position: u32,
+    /// With so many tests left it asks for more.
+    pub(crate) ask_ahead_at: Option<usize>,
+    pub(crate) asked_ahead: bool,
     pub(crate) over: bool,
     pub(crate) failures: u32,
     /// A result that leaves with the next message.
@@ -71,6 +77,8 @@ impl World {
             inbox: VecDeque::new(),
             granted: VecDeque::new(),
             position: 0,
+            ask_ahead_at: None,
+            asked_ahead: false,
             over: false,
             failures: 0,
             unsent: None,
@@ -138,19 +146,22 @@ impl World {
     /// A message has come for a process that may be waiting for it.
     pub(crate) fn on_arrival(&mut self, peer: Peer, message: ToWorker) {
         let Some(pid) = self.pid_of(peer).filter(|pid| self.processes[pid].alive) else {
-            return self.lose(message);
+            return self.lose(&message);
         };
         let process = self.process(pid);
         process.inbox.push_back(message);
-        if matches!(process.state, State::AwaitingInput | State::Serving | State::Asked(_)) {
+        if matches!(
+            process.state,
+            State::AwaitingInput | State::Serving | State::Asked(_) | State::AskedAhead(_)
+        ) {
             self.step_after(pid, Duration::from_micros(20));
         }
     }
 
     /// A message that nobody will read; the descriptor that came with it is closed.
-    fn lose(&mut self, message: ToWorker) {
+    fn lose(&mut self, message: &ToWorker) {
         if let ToWorker::Fork { worker, .. } = message {
-            self.agenda.put(self.now, Happening::Closed(Peer::Worker(worker), None));
+            self.agenda.put(self.now, Happening::Closed(Peer::Worker(*worker), None));
         }
     }
 
@@ -180,7 +191,9 @@ impl World {
         let (parent, inbox) = (process.parent, std::mem::take(&mut process.inbox));
         self.observer.ended(pid);
         self.close_connection(pid, pause, None);
-        inbox.into_iter().for_each(|message| self.lose(message));
+        for message in &inbox {
+            self.lose(message);
+        }
         let at = self.now + self.dice.micros(0, 2_000);
         match parent {
             Some(_) => self.agenda.put(at, Happening::TemplateReaps(pid)),
@@ -224,7 +237,8 @@ impl World {
         if !connected {
             return;
         }
-        let arrival = self.now + self.dice.micros(10, 1_000);
+        let slowest = if self.dice.permille(30) { 20_000 } else { 1_000 };
+        let arrival = self.now + self.dice.micros(10, slowest);
         let connection = self.connections.entry(peer).or_default();
         connection.inbound = connection.inbound.max(arrival);
         let at = connection.inbound;

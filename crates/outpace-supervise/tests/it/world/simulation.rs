@@ -97,10 +97,10 @@ impl World {
     fn on(&mut self, happening: Happening) {
         match happening {
             Happening::FromController(message) => self.deliver(Event::Controller(message)),
-            Happening::FromPeer(peer, message) => self.from_peer(peer, message),
+            Happening::FromPeer(peer, message) => self.hear_peer(peer, message),
             Happening::Closed(peer, fault) => self.closed(peer, fault),
             Happening::Reaped(pid) => self.deliver(Event::Exited { pid, cause: "exit code 0".to_owned() }),
-            Happening::ToController(message) => self.on_controller(message),
+            Happening::ToController(message) => self.on_controller(&message),
             Happening::ToPeer(peer, message) => self.on_arrival(peer, message),
             Happening::TemplateReaps(pid) => self.on_template_reaps(pid),
             Happening::Step(pid, ticket) => self.on_step(pid, ticket),
@@ -114,7 +114,8 @@ impl World {
 
     /// Nothing is under way: only a process that hangs may be waited for. Its user kills it.
     fn unblock(&mut self) {
-        let hung = self.processes.values().find(|process| process.alive && process.hung).map(|process| process.pid);
+        let hung =
+            self.processes.values().find(|process| process.alive && process.hung).map(|process| process.pid);
         match hung {
             Some(pid) => self.die(pid),
             None => panic!("the run waits for nothing and is not over: {self:#?}"),

@@ -74,7 +74,8 @@ impl World {
                     self.agenda.put(self.now, Happening::Closed(Peer::Worker(worker), None));
                     self.send(pid, FromWorker::Forked { worker, outcome: Err("no memory".to_owned()) });
                 } else {
-                    let child = self.start_process(Peer::Worker(worker), State::BecomingWorker, Some(pid), lane);
+                    let child =
+                        self.start_process(Peer::Worker(worker), State::BecomingWorker, Some(pid), lane);
                     self.send(pid, FromWorker::Forked { worker, outcome: Ok(child) });
                 }
             }

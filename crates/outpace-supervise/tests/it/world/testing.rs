@@ -9,17 +9,21 @@ use super::happening::Pid;
 use super::process::State;
 use super::simulation::World;
 
+/// A real worker asks ahead from larger grants on only; more questions make more trouble.
+const WORTH_ASKING_AHEAD: usize = 3;
+
 impl World {
     pub(crate) fn step_with_tests(&mut self, pid: Pid) {
         match self.process(pid).state {
             State::Seeking => self.seek(pid, None),
             State::Claiming(running) => self.claim(pid, running),
             State::Asked(running) => self.take_answer(pid, running),
+            State::AskedAhead(running) => self.take_answer_ahead(pid, running),
             State::Beginning(item) => {
                 self.enter(pid, Phase::Setup);
                 self.send(pid, result(item, false, 0, Duration::ZERO));
                 let longest = u64::try_from(self.scenario.longest.as_micros()).expect("microseconds");
-                let pause = self.dice.micros(1, longest);
+                let pause = self.dice.micros(1, longest) * if self.dice.permille(50) { 30 } else { 1 };
                 self.then(pid, State::Calling(item), pause);
             }
             State::Calling(item) => {
@@ -58,6 +62,9 @@ impl World {
             let pause = self.dice.micros(0, 300);
             return self.then(pid, State::Claiming(running), pause);
         }
+        if std::mem::take(&mut process.asked_ahead) {
+            return self.then_receive(pid, State::AskedAhead(running));
+        }
         if process.over {
             return self.without_test(pid, running);
         }
@@ -73,6 +80,11 @@ impl World {
         if position < self.board.lane(lane).limit {
             let process = self.process(pid);
             process.position = position + 1;
+            if process.ask_ahead_at == Some(process.granted.len()) {
+                process.ask_ahead_at = None;
+                process.asked_ahead = true;
+                self.send(pid, FromWorker::Ahead);
+            }
             self.observer.claimed(pid, item);
             let state = running.map_or(State::Beginning(item), |running| State::Ending(running, Some(item)));
             return self.then(pid, state, Duration::from_micros(20));
@@ -82,13 +94,30 @@ impl World {
         self.seek(pid, running);
     }
 
-    fn take_answer(&mut self, pid: Pid, running: Option<ItemIndex>) {
+    fn take_answer_ahead(&mut self, pid: Pid, running: Option<ItemIndex>) {
+        if self.receive(pid) {
+            self.seek(pid, running);
+        }
+    }
+
+    /// Takes a message, if one has come.
+    fn receive(&mut self, pid: Pid) -> bool {
         let process = self.process(pid);
-        let Some(message) = process.inbox.pop_front() else { return };
-        match message {
-            ToWorker::Grant { position, items } => process.granted.extend((position..).zip(items)),
-            ToWorker::Shutdown => process.over = true,
-            _ => {}
+        match process.inbox.pop_front() {
+            Some(ToWorker::Grant { position, items }) => {
+                process.ask_ahead_at = (items.len() >= WORTH_ASKING_AHEAD).then_some(items.len() / 2);
+                process.granted.extend((position..).zip(items));
+            }
+            Some(ToWorker::Shutdown) => process.over = true,
+            Some(_) => {}
+            None => return false,
+        }
+        true
+    }
+
+    fn take_answer(&mut self, pid: Pid, running: Option<ItemIndex>) {
+        if !self.receive(pid) {
+            return;
         }
         if running.is_some() && self.process(pid).granted.is_empty() {
             return self.without_test(pid, running);
