@@ -26,7 +26,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "trading"
 SUPPORT = ROOT / "tests" / "support"
-CONTRACT = ("test_importable_names.py", "test_options.py", "test_roles.py", "test_wire.py", "test_warnings_and_logging.py")
+# Variables that would change what is run.
+STEERING = ("PYTEST_", "OUTPACE_", "PYTHON")
+CONTRACT = ("importable_names", "options", "roles", "warnings_and_logging", "wire")
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Row:
             raise Failed(f"differs from serial: {different[0]}")
 
     def contract(self) -> None:
-        tests = (str(ROOT / "tests" / "contract" / name) for name in CONTRACT)
+        tests = (str(ROOT / "tests" / "contract" / f"test_{name}.py") for name in CONTRACT)
         self.pytest("contract", ROOT, "-p", "no:outpace", "-n", "2", "-q", *tests)
 
     def example(self, step: str, *options: str) -> str:
@@ -110,13 +112,13 @@ class Row:
 
     def command(self, step: str, *command: str, cwd: Path = ROOT, **environment: str) -> str:
         """The command's output; it and everything it has started end with it, or at the limit."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "OUTPACE_", "PYTHON"))}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(STEERING)}
         log = self.folder / f"{step}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**kept, "PYTHONPATH": str(SUPPORT), **environment},
+                env={**kept, "PYTHONPATH": str(SUPPORT), "PYTHONDONTWRITEBYTECODE": "1", **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -195,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="matrix.py", description="A smoke set with every supported interpreter.")
     parser.add_argument("--wheel", type=Path, required=True, help="the outpace wheel to test")
     parser.add_argument("--python", action="append", default=[], metavar="NAME",
-                        help="an interpreter, by name or path; repeatable (default: python3.9 … python3.13)")  # fmt: skip
+                        help="an interpreter's name or path; repeatable (default: python3.9 … 3.13)")  # fmt: skip
     parser.add_argument("--cache", type=Path, default=ROOT / ".cache" / "matrix", metavar="DIR")
     parser.add_argument("--limit", type=float, default=600, metavar="SECONDS", help="of one step (default: 600)")
     options = parser.parse_args(argv)

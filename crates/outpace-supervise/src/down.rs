@@ -30,6 +30,9 @@ impl Run {
 
     pub(crate) fn on_closed(&mut self, peer: Peer, fault: Option<String>, position: u32, phase: Phase) {
         let Some(index) = self.worker_of(peer) else {
+            if self.template_is_deaf {
+                return;
+            }
             self.template_fault = fault;
             return self.on_template_closed();
         };

@@ -96,7 +96,7 @@ impl Run {
     }
 
     pub(crate) fn on_template_message(&mut self, message: FromWorker) {
-        if self.template == TemplateStage::Dead {
+        if self.template == TemplateStage::Dead || self.template_is_deaf {
             return;
         }
         let first = self.workers.keys().next().copied().unwrap_or(WorkerIndex(0));

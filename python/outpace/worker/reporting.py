@@ -1,7 +1,7 @@
 """What a worker tells of its tests.
 
-A plain passing phase is a few numbers; anything else is pytest's own serialisable report. Everything leaves at once, into
-the :mod:`~outpace.worker.outbox`, so that nothing is lost when the worker dies.
+A plain passing phase is a few numbers; anything else is pytest's own serialisable report. Everything leaves at once,
+into the :mod:`~outpace.worker.outbox`, so that nothing is lost when the worker dies.
 """
 
 from __future__ import annotations
