@@ -15,7 +15,9 @@ MANY = """
         time.sleep(0.02)
 """
 
-each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method[0].partition("=")[2] if method else "")
+each_method = pytest.mark.parametrize(
+    "method", METHODS, ids=lambda method: method[0].partition("=")[2] if method else ""
+)
 
 
 @each_method

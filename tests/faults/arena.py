@@ -154,6 +154,10 @@ class Running:
     def output(self) -> str:
         return Path(self._out.name).read_text(errors="replace")
 
+    def progress(self) -> str:
+        """What is printed after the header: letters of finished tests, and all that follows."""
+        return self.output().partition(" items]\n")[2]
+
     # -- hurting
 
     def signal(self, number: int) -> None:

@@ -76,7 +76,7 @@ def two_asleep(run: Running) -> list[str]:
     """Both workers sleep in a test, and the failure of at least one has been told."""
     started = "started "
     run.wait(lambda: sum(line.startswith(started) for line in run.arena.lines("notes")) == 2)
-    run.wait(lambda: "F" in run.output().rpartition("items]")[2])
+    run.wait(lambda: "F" in run.progress())
     return [line[len(started) :] for line in run.arena.lines("notes") if line.startswith(started)]
 
 
@@ -169,7 +169,7 @@ def test_in_the_middle_of_a_rush(arena: Arena, number: int) -> None:
     """Wherever the controller and the workers are when the signal comes, no result is lost or told twice."""
     arena.write("test_a.py", RUSH)
     running = arena.start("-n2")
-    running.wait(lambda: running.output().rpartition("items]")[2].count(".") > 20 + 100 * number)
+    running.wait(lambda: running.progress().count(".") > 20 + 100 * number)
     running.ctrl_c()
     run = running.end()
     collection = [f"test_a.py::test_a[{i}]" for i in range(1000)]
