@@ -16,7 +16,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - the project's other tests run on
     pytest.skip("the parity tool needs Python 3.11", allow_module_level=True)
 
 import parity
-from paritylib import catalogue, compare, junit, records, report, rules, runner
+from paritylib import catalogue, compare, judge, junit, records, report, rules, runner
 from paritylib.classify import NEVER_EXCUSED_BY_XDIST, classify
 from paritylib.model import Difference, Mode, ParityError, Rule, Run, Suite, Verdicts
 
@@ -376,7 +376,7 @@ def test_engine_arguments() -> None:
 
 def a_result(**verdicts: list[Difference]) -> report.SuiteResult:
     suite = Suite("x", "1", "installed", "", (), (), (), (), False, 1.0)
-    modes = [report.ModeResult(mode, 1.0, Verdicts(**verdicts)) for mode in (FORK, Mode("outpace", 4, "fork"))]
+    modes = [report.ModeResult(mode, 1.0, Verdicts(**verdicts), mode) for mode in (FORK, Mode("outpace", 4, "fork"))]
     return report.SuiteResult(suite, tests=5, serial_seconds=2.0, modes=modes)
 
 
@@ -397,6 +397,16 @@ def test_the_table_counts_a_difference_of_two_modes_once() -> None:
     assert "| x | 1 | 5 | 2.0 | 1.0 | 1.0 | 2 | 0 | 1 |" in text
     assert "### x: ours (2)" in text
     assert "outpace-n2-fork, outpace-n4-fork" in text
+
+
+def test_a_suite_that_must_not_be_forked_is_left_to_outpace() -> None:
+    suite = Suite("x", "1", "installed", "", (), (), (), (), False, 1.0, unsafe_to_fork="a database per worker")
+    spawn = Mode("outpace", 2, "spawn")
+    left = judge.allowed(FORK, suite)
+    assert (left.start_method, judge.allowed(spawn, suite)) == ("auto", spawn)
+    assert judge.allowed(FORK, a_result().suite) == FORK
+    result = report.SuiteResult(suite, 5, 0, 2.0, [report.ModeResult(left, 1.0, Verdicts(), FORK)])
+    assert "| x | 1 | 5 | 2.0 | 1.0 (auto) | 0 | 0 | 0 |" in report.markdown([result], [FORK])
 
 
 def test_the_json_holds_every_difference() -> None:

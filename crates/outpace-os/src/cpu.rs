@@ -13,7 +13,7 @@ pub struct UsableCpus {
     pub count: usize,
     /// For the user: `2 cores`, `affinity 3 of 64 cores`, `cgroup quota 4.0 of 64 cores`.
     pub why: String,
-    /// The cgroup's quota in CPUs, if there is one.
+    /// The cgroup's quota in CPUs, if that is what limits.
     pub quota: Option<f64>,
 }
 
@@ -46,7 +46,7 @@ fn decide(online: usize, allowed: usize, quota: Option<f64>) -> UsableCpus {
     } else {
         format!("{online} {cores}")
     };
-    UsableCpus { quota, count: allowed, why }
+    UsableCpus { count: allowed, why, quota: None }
 }
 
 /// The tightest quota, in CPUs, of this process's groups and all their parents.

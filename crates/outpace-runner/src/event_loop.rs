@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use outpace_model::Phase;
 use outpace_os::{Board, become_subreaper, fence, raise_open_files, reap, socket_pair, usable_cpus};
-use outpace_protocol::{
-    Decoder, FromController, FromWorker, Hello, ProtocolError, ToController, ToWorker,
-};
+use outpace_protocol::{Decoder, FromController, FromWorker, Hello, ProtocolError, ToController, ToWorker};
 use outpace_supervise::{Action, Event, LANES, Peer, Run};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -155,13 +153,15 @@ impl Engine {
         match input {
             Input::FromController(messages) => {
                 for message in messages {
-                    self.from_controller(message);
+                    self.on_controller(message);
                 }
             }
             Input::FromPeer(peer, messages) => {
                 self.read_ring(peer);
                 for message in messages {
-                    self.from_peer(peer, message);
+                    if self.links.contains_key(&peer) {
+                        self.on_peer(peer, message);
+                    }
                 }
             }
             Input::ControllerClosed(fault) => {
@@ -181,7 +181,7 @@ impl Engine {
         }
     }
 
-    fn from_controller(&mut self, message: FromController) {
+    fn on_controller(&mut self, message: FromController) {
         if let FromController::Hello(hello) = &message {
             let answer = if hello.version == self.version {
                 let cpus = usable_cpus();
@@ -204,16 +204,15 @@ impl Engine {
         self.handle(Event::Controller(message));
     }
 
-    fn from_peer(&mut self, peer: Peer, message: FromWorker) {
+    fn on_peer(&mut self, peer: Peer, message: FromWorker) {
         match message {
             FromWorker::Exited(exited) => {
                 let cause = processes::describe(exited.status);
                 self.handle(Event::Exited { pid: exited.pid, cause });
             }
             FromWorker::Hello(hello) if hello.version != self.version => {
-                if let Some(link) = self.links.get_mut(&peer) {
-                    link.finish_reading();
-                }
+                let fault = format!("is outpace {}, expected {}", hello.version, self.version);
+                self.closed(peer, Some(fault));
             }
             message => self.handle(Event::Message(peer, message)),
         }
@@ -240,7 +239,7 @@ impl Engine {
             Err(error) => Some(error.to_string()),
         };
         for message in messages {
-            self.from_peer(peer, message);
+            self.on_peer(peer, message);
         }
         if let Some(fault) = fault {
             self.closed(peer, Some(format!("reported bytes that are not outpace's protocol: {fault}")));

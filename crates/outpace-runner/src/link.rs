@@ -29,7 +29,11 @@ pub(crate) struct Link {
 
 impl Link {
     /// Takes over a connected socket and starts reading it. `None` is the controller.
-    pub(crate) fn open(peer: Option<Peer>, socket: OwnedFd, inputs: &UnboundedSender<Input>) -> io::Result<Self> {
+    pub(crate) fn open(
+        peer: Option<Peer>,
+        socket: OwnedFd,
+        inputs: &UnboundedSender<Input>,
+    ) -> io::Result<Self> {
         let socket = StdStream::from(socket);
         socket.set_nonblocking(true)?;
         let stream = Arc::new(UnixStream::from_std(socket)?);

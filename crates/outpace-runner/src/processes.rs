@@ -5,7 +5,10 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use outpace_os::{Board, Pid, Signal, SpawnSpec, children, from_wait_status, has_children, kill, kill_group, reap, socket_pair, spawn};
+use outpace_os::{
+    Board, Pid, Signal, SpawnSpec, children, from_wait_status, has_children, kill, kill_group, reap,
+    socket_pair, spawn,
+};
 
 /// Names the inherited descriptors: `SOCKET,BOARD`.
 const DESCRIPTORS: &str = "OUTPACE_DESCRIPTORS";

@@ -24,7 +24,8 @@ pub(crate) enum Input {
 /// Reads the controller's connection to its end.
 pub(crate) async fn read_controller(stream: Arc<UnixStream>, to: UnboundedSender<Input>) {
     let decode = |frame: Frame| FromController::decode(&frame);
-    let fault = read(&stream, None, decode, |messages| to.send(Input::FromController(messages)).is_ok()).await;
+    let fault =
+        read(&stream, None, decode, |messages| to.send(Input::FromController(messages)).is_ok()).await;
     let _ = to.send(Input::ControllerClosed(fault));
 }
 

@@ -45,7 +45,10 @@ impl OwnQueues {
         let Some(mut left) = self.queues.remove(&worker) else { return };
         if let Some(legacies) = &mut self.legacies {
             left.prepend(unstarted);
-            legacies.push_back(left);
+            // A worker that has finished is not replaced; nothing of it may be taken for what another one left.
+            if !left.is_empty() {
+                legacies.push_back(left);
+            }
         }
     }
 

@@ -59,7 +59,8 @@ impl Spans {
         let nobodys = by_worker.is_empty().then_some(0..number(items));
         let orphans: VecDeque<_> =
             spans.chain(nobodys).map(Runs::from_span).filter(|span| !span.is_empty()).collect();
-        let shared = by_worker.values().map(|span| span.queue.len()).chain(orphans.iter().map(Runs::len)).sum();
+        let shared =
+            by_worker.values().map(|span| span.queue.len()).chain(orphans.iter().map(Runs::len)).sum();
         let set_aside = by_worker.values().filter(|span| span.first.is_some()).count();
         Self { files, by_worker, again: Runs::default(), orphans, shared, set_aside }
     }

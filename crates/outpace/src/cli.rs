@@ -20,8 +20,8 @@ use clap::Parser;
     disable_help_subcommand = true
 )]
 pub(crate) struct Cli {
-    /// The Python interpreter whose pytest runs the tests [default: $VIRTUAL_ENV, .venv here or above, the one
-    /// outpace is installed with, python3 on PATH].
+    /// The Python interpreter whose pytest runs the tests [default: the active environment, .venv here or above,
+    /// the one outpace is installed with, python3 on PATH].
     #[arg(long, value_name = "PATH")]
     pub(crate) python: Option<PathBuf>,
 

@@ -32,7 +32,9 @@ impl CommandError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoPython => Some("activate the project's environment, or name it: outpace --python PATH …"),
-            Self::NoSuchPython(_) => Some("--python takes an interpreter or the folder of a virtual environment"),
+            Self::NoSuchPython(_) => {
+                Some("--python takes an interpreter or the folder of a virtual environment")
+            }
             _ => None,
         }
     }

@@ -32,7 +32,8 @@ pub(crate) fn test(cli: &Cli) -> Result<(), CommandError> {
 
 /// Serves the run whose controller is at the other end of the inherited socket.
 pub(crate) fn coordinate(descriptor: Option<&OsString>) -> Result<(), CommandError> {
-    let number = descriptor.and_then(|text| text.to_str()?.parse::<i32>().ok()).ok_or(CommandError::NoSocket)?;
+    let number =
+        descriptor.and_then(|text| text.to_str()?.parse::<i32>().ok()).ok_or(CommandError::NoSocket)?;
     let socket = outpace_os::inherited_socket(number).map_err(|_| CommandError::NoSocket)?;
     // Refused where we lead a session already; then there is no terminal to leave.
     let _ = outpace_os::lead_own_group();

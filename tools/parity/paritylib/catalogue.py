@@ -16,6 +16,7 @@ from .model import ParityError, Rule, Suite
 
 _KEYS = {
     "name", "version", "source", "sha256", "part", "requirements", "args", "deselect", "normalise", "fast", "timeout",
+    "unsafe_to_fork",
 }  # fmt: skip
 _REQUIRED = ("name", "version", "source")
 _DEFAULT_TIMEOUT = 600.0
@@ -81,6 +82,7 @@ def parse_suite(entry: Mapping[str, Any]) -> Suite:
         rules=tuple(Rule(i["pattern"], i["replacement"], i["reason"]) for i in entry.get("normalise", ())),
         fast=bool(entry.get("fast", False)),
         timeout=float(entry.get("timeout", _DEFAULT_TIMEOUT)),
+        unsafe_to_fork=str(entry.get("unsafe_to_fork", "")),
     )
 
 

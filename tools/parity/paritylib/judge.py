@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from . import compare
@@ -15,6 +15,11 @@ from .runner import Runner
 
 SERIAL = Mode("serial")
 EXCUSING = Mode("xdist", 2)
+
+
+def allowed(mode: Mode, suite: Suite) -> Mode:
+    """A suite that must not be forked proves something else: that outpace sees it, and spawns."""
+    return replace(mode, start_method="auto") if mode.start_method == "fork" and suite.unsafe_to_fork else mode
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,10 @@ class Judge:
         result.tests = serial.tests
         result.failing = len({r["nodeid"] for r in serial.record["reports"] if r["outcome"] == "failed"})
         differing: list[tuple[ModeResult, list[Difference]]] = []
-        for mode in self.modes:
+        for asked in self.modes:
+            mode = allowed(asked, suite)
             seconds, found = self._differences(prepared, serial, mode, mode.label)
-            entry = ModeResult(mode, seconds, Verdicts(ours=found))
+            entry = ModeResult(mode, seconds, Verdicts(ours=found), column=asked)
             result.modes.append(entry)
             if found:
                 self.say(f"{suite.name}: {mode.label} differs from serial in {len(found)} places")

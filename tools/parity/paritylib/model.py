@@ -31,6 +31,7 @@ class Suite:
     rules: tuple[Rule, ...]
     fast: bool
     timeout: float
+    unsafe_to_fork: str = ""  # why; such a suite decides by itself where the others are forked
 
     @property
     def pin(self) -> str:

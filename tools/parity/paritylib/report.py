@@ -17,6 +17,7 @@ class ModeResult:
     mode: Mode
     seconds: float
     verdicts: Verdicts
+    column: Mode  # what was asked for, and where it is shown
 
 
 @dataclass
@@ -58,7 +59,7 @@ def markdown(results: Sequence[SuiteResult], modes: Sequence[Mode]) -> str:
     lines = [_row(head), _row(["---", "---", *("---:" for _ in head[2:])])]
     for result in results:
         tests = f"{result.tests} ({result.failing} failing)" if result.failing else str(result.tests)
-        seconds = {entry.mode: f"{entry.seconds:.1f}" for entry in result.modes}
+        seconds = {entry.column: _seconds(entry) for entry in result.modes}
         cells = [result.suite.name, result.suite.version, tests, f"{result.serial_seconds:.1f}"]
         cells += [seconds.get(mode, "-") for mode in modes]
         cells += ["error"] * 3 if result.error else [str(result.count(pick)) for pick in (_ours, _xdist, _flaky)]
@@ -69,6 +70,10 @@ def markdown(results: Sequence[SuiteResult], modes: Sequence[Mode]) -> str:
         for title, pick in (("ours", _ours), ("also under xdist", _xdist), ("also between serial runs", _flaky)):
             lines += _details(result, title, pick)
     return "\n".join(lines) + "\n"
+
+
+def _seconds(entry: ModeResult) -> str:
+    return f"{entry.seconds:.1f}" + (f" ({entry.mode.start_method})" if entry.mode != entry.column else "")
 
 
 def _row(cells: Sequence[str]) -> str:

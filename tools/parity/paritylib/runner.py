@@ -124,6 +124,8 @@ def verify_engine(run: Run) -> None:
             raise ParityError(f"{where}: outpace's header line is missing: something else ran the tests\n{tail}")
         if not re.search(rf"\b{re.escape(run.mode.start_method)}\b", header.group()):
             raise ParityError(f"{where}: start method {run.mode.start_method} asked for, but: {header.group()}")
+        if run.mode.start_method == "auto" and "outpace: workers are spawned, not forked" not in output:
+            raise ParityError(f"{where}: outpace did not see that this suite must not be forked\n{tail}")
     elif header is not None:
         raise ParityError(f"{where}: outpace ran although it was switched off: {header.group()}")
     workers = {report["worker"] for report in record["reports"]} - {None}

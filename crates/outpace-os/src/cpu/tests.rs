@@ -163,13 +163,14 @@ fn quota_files() {
 
 #[test]
 fn the_tightest_limit_is_used_and_named() {
-    let said = |count, why: &str| UsableCpus { count, why: why.to_owned() };
+    let said = |count, why: &str| UsableCpus { count, why: why.to_owned(), quota: None };
+    let limited = |count, quota, why: &str| UsableCpus { quota: Some(quota), ..said(count, why) };
     assert_eq!(decide(2, 2, None), said(2, "2 cores"));
     assert_eq!(decide(1, 1, None), said(1, "1 core"));
     assert_eq!(decide(64, 3, None), said(3, "affinity 3 of 64 cores"));
-    assert_eq!(decide(64, 64, Some(4.0)), said(4, "cgroup quota 4.0 of 64 cores"));
-    assert_eq!(decide(64, 64, Some(2.5)), said(3, "cgroup quota 2.5 of 64 cores"));
-    assert_eq!(decide(64, 64, Some(0.1)), said(1, "cgroup quota 0.1 of 64 cores"));
+    assert_eq!(decide(64, 64, Some(4.0)), limited(4, 4.0, "cgroup quota 4.0 of 64 cores"));
+    assert_eq!(decide(64, 64, Some(2.5)), limited(3, 2.5, "cgroup quota 2.5 of 64 cores"));
+    assert_eq!(decide(64, 64, Some(0.1)), limited(1, 0.1, "cgroup quota 0.1 of 64 cores"));
     assert_eq!(decide(64, 2, Some(4.0)), said(2, "affinity 2 of 64 cores"));
     assert_eq!(decide(2, 2, Some(8.0)), said(2, "2 cores"));
     assert_eq!(decide(0, 0, None), said(1, "1 core"), "readings that cannot be");

@@ -38,6 +38,17 @@ fn each_hands_what_a_dead_worker_had_left_to_the_one_in_its_place() {
 }
 
 #[test]
+fn each_does_not_take_a_finished_worker_for_the_dead_one() {
+    let mut calls = calls(DistMode::Each, 3, 2);
+    assert_eq!(calls.take_all(0), [0, 1, 2]);
+    calls.remove(0, []);
+    assert_eq!(calls.take(1, 1), [0]);
+    calls.remove(1, []);
+    calls.add(2);
+    assert_eq!(calls.take_all(2), [1, 2]);
+}
+
+#[test]
 fn an_external_scheduler_decides_alone() {
     let mut calls = calls(DistMode::External, 6, 2);
     assert!(!calls.0.is_revocable());
@@ -155,8 +166,10 @@ proptest! {
                 Op::Remove(worker) => {
                     let gone = lists.remove(&worker);
                     calls.remove(worker, gone.as_ref().map_or_else(Vec::new, |(_, granted)| granted.clone()));
-                    if let Some((queue, granted)) = gone.filter(|_| !external) {
-                        legacies.push_back(granted.into_iter().chain(queue).collect());
+                    let left: VecDeque<u32> =
+                        gone.into_iter().flat_map(|(queue, granted)| granted.into_iter().chain(queue)).collect();
+                    if !external && !left.is_empty() {
+                        legacies.push_back(left);
                     }
                 }
             }
