@@ -19,10 +19,21 @@ test: lint test-rust test-python
 test-rust:
 	$(CARGO_TEST) --workspace
 
+# Folder by folder: each has fixtures of its own. The contract's tests run in parallel, under outpace itself.
 test-python: $(VENV)/.installed $(PLUGINS)/.installed
-	$(BIN)/python -m pytest -n 0 tests/protocol tests/contract tests/faults tests/xdist benches tools examples/trading/tests
-	$(PLUGINS)/bin/python -m pytest -n 0 -p no:randomly tests/repair tests/plugins
+	$(BIN)/python -m pytest -q tests/protocol
+	$(BIN)/python -m pytest -q -n 2 tests/contract
+	$(BIN)/python -m pytest -q tests/faults
+	$(BIN)/python -m pytest -q tests/xdist
+	$(BIN)/python -m pytest -q benches
+	$(BIN)/python -m pytest -q tools
+	cd examples/trading && ../../$(BIN)/python -m pytest -q -n 2
+	$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/repair
+	$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/plugins
 	$(MAKE) parity-fast
+
+# The plugins under test are installed; the outer run is not to load them.
+QUIET := -p no:randomly -p no:sugar -p no:django -p no:html -p no:allure_pytest
 
 lint: $(VENV)/.installed
 	cargo fmt --all --check

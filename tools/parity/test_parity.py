@@ -332,6 +332,7 @@ BY_WORKERS = a_record(a_report("t", worker="gw0"))
         (FORK, HEADER, a_record(), "no test ran"),
         (FORK, "2 workers [3 items]\n", BY_WORKERS, "header line is missing"),
         (FORK, HEADER.replace("fork", "spawn"), BY_WORKERS, "start method fork asked for"),
+        (Mode("outpace", 2, "auto"), HEADER.replace("fork", "auto"), BY_WORKERS, "must not be forked"),
         (FORK, HEADER, a_record(a_report("t")), "name the workers"),
         (Mode("xdist", 2), HEADER, BY_WORKERS, "although it was switched off"),
         (Mode("xdist", 2), "", a_record(a_report("t")), "name the workers"),

@@ -7,7 +7,8 @@ use std::panic::catch_unwind;
 
 use outpace_model::Phase;
 use outpace_os::{
-    Board, Exit, LANE_BYTES, NO_LIMIT, SpawnSpec, monotonic_seconds, send_with_fd, socket_pair, spawn,
+    Board, Exit, LANE_BYTES, NO_LIMIT, RING_BYTES, SpawnSpec, monotonic_seconds, send_with_fd, socket_pair,
+    spawn,
 };
 
 use crate::processes::{alone, command, end};
@@ -15,7 +16,7 @@ use crate::processes::{alone, command, end};
 const WORKER: &str = r#"
 import mmap, struct, sys, time
 board = mmap.mmap(int(sys.argv[1]), 0)
-assert len(board) == 3 * 64, len(board)
+assert len(board) == 3 * (64 + 65536), len(board)
 limit, = struct.unpack_from("<I", board, 64)
 struct.pack_into("<III", board, 64 + 4, limit + 1, 8, 2)
 struct.pack_into("<d", board, 64 + 16, time.monotonic())
@@ -60,13 +61,55 @@ fn a_board_has_its_size_for_good() {
 fn a_board_that_was_scribbled_over_can_be_read() {
     let _alone = alone();
     let board = Board::new(1).unwrap();
-    assert!(rustix::io::pwrite(board.fd(), &[0xff; LANE_BYTES + 1], 0).is_err(), "written past its end");
-    assert_eq!(rustix::io::pwrite(board.fd(), &[0xff; LANE_BYTES], 0), Ok(LANE_BYTES));
+    assert!(
+        rustix::io::pwrite(board.fd(), &[0xff; LANE_BYTES], 0).is_err(),
+        "written through the descriptor"
+    );
+    python(&board, "board[:64] = b'\\xff' * 64");
     assert_eq!(
         (board.item(0), board.phase(0), board.position(0)),
         (Some(u32::MAX - 1), Phase::Idle, u32::MAX)
     );
     assert_eq!(board.phase_began(0).to_bits(), 0, "not a number");
+    assert_eq!(board.drain(0, &mut Vec::new()).unwrap(), 0, "produced and consumed agree");
+    python(&board, "struct.pack_into('<QQ', board, 32, 1 << 40, 0)");
+    assert!(board.drain(0, &mut Vec::new()).is_err(), "more than a ring holds");
+}
+
+#[test]
+fn a_ring_hands_over_every_byte_once_and_in_order_also_around_its_end() {
+    let _alone = alone();
+    let board = Board::new(2).unwrap();
+    let mut drained = Vec::new();
+    let mut produced = 0;
+    for chunk in [RING_BYTES, 1, RING_BYTES - 1, 40_000, 40_000, 40_000] {
+        produced += chunk;
+        python(
+            &board,
+            &format!(
+                "start = 2 * 64 + {RING_BYTES}\n\
+                 for at in range({}, {produced}): board[start + at % {RING_BYTES}] = at % 251\n\
+                 struct.pack_into('<Q', board, 64 + 32, {produced})",
+                produced - chunk
+            ),
+        );
+        assert_eq!(board.drain(1, &mut drained).unwrap(), chunk);
+        assert_eq!(board.drain(1, &mut drained).unwrap(), 0);
+    }
+    assert_eq!(drained.len(), produced);
+    assert!((0..produced).all(|at| usize::from(drained[at]) == at % 251));
+    assert_eq!(board.drain(0, &mut drained).unwrap(), 0, "another worker's ring");
+    board.reset(1);
+    assert_eq!(board.drain(1, &mut drained).unwrap(), 0);
+}
+
+/// Runs code that has the board mapped as `board`.
+fn python(board: &Board, code: &str) {
+    let fd = board.fd().try_clone_to_owned().unwrap();
+    let number = fd.as_raw_fd().to_string();
+    let code = format!("import mmap, struct, sys\nboard = mmap.mmap(int(sys.argv[1]), 0)\n{code}");
+    let process = spawn(SpawnSpec { fds: vec![fd], ..command(&["python3", "-c", &code, &number]) }).unwrap();
+    assert_eq!(end(process), Exit::Code(0));
 }
 
 const RECEIVER: &str = r#"

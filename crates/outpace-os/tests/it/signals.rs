@@ -102,10 +102,12 @@ fn a_process_whose_first_thread_has_ended_is_alive() {
 fn a_zombie_that_another_process_leaves_unreaped_is_dead() {
     let _alone = alone();
     let parent = start(&["python3", "-c", "import os, time; os.fork() or os._exit(0); time.sleep(100)"]);
+    let mut zombie = None;
     until("the grandchild to end", || {
-        descendants(parent).first().is_some_and(|pid| facts(*pid).state == Some('Z'))
+        zombie = descendants(parent).into_iter().find(|pid| facts(*pid).state == Some('Z'));
+        zombie.is_some()
     });
-    assert!(!is_alive(descendants(parent)[0]));
+    assert!(zombie.is_some_and(|pid| !is_alive(pid)));
     assert!(is_alive(parent));
 }
 
