@@ -127,13 +127,13 @@ class Row:
             try:
                 code = process.wait(self.limit)
             except subprocess.TimeoutExpired:
-                raise Failed(f"no end after {self.limit:.0f} s, see {log}") from None
+                raise Failed(f"no end after {self.limit:.0f} s") from None
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         if code:
-            raise Failed(f"exit code {code}, see {log}")
+            raise Failed(f"exit code {code}")
         return log.read_text(errors="replace").strip()
 
 
@@ -207,6 +207,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for row in found:
         run(row, options.wheel)
     print(table(found))
+    for row in found:
+        if row.failed:
+            print(f"{row.pins.python}: a log of each step is in {row.folder}")
     for interpreter in missing:
         print(f"{interpreter}: not a supported interpreter on this machine")
     if not found or (options.python and missing):

@@ -12,6 +12,7 @@
 //! | 8 | `u32` | item: running item's index + 1, 0 for none | worker |
 //! | 12 | `u32` | phase: a word of [`Phase`] | worker |
 //! | 16 | `f64` | monotonic seconds at which the phase began | worker |
+//! | 24 | `u64` | 1: the worker is registered for [`crate::fence_registered()`] | worker |
 //! | 32 | `u64` | produced: bytes ever put into the ring | worker |
 //! | 40 | `u64` | consumed: bytes ever taken from the ring | coordinator |
 //!
@@ -50,7 +51,7 @@ struct Lane {
     item: AtomicU32,
     phase: AtomicU32,
     phase_began: AtomicU64,
-    spare: AtomicU64,
+    registered: AtomicU64,
     produced: AtomicU64,
     consumed: AtomicU64,
 }
@@ -107,7 +108,7 @@ impl Board {
         lane.item.store(0, Ordering::SeqCst);
         lane.phase.store((Phase::Idle as u32).to_le(), Ordering::SeqCst);
         lane.phase_began.store(0, Ordering::SeqCst);
-        lane.spare.store(0, Ordering::SeqCst);
+        lane.registered.store(0, Ordering::SeqCst);
         lane.produced.store(0, Ordering::SeqCst);
         lane.consumed.store(0, Ordering::SeqCst);
         lane.limit.store(NO_LIMIT.to_le(), Ordering::SeqCst);
@@ -143,6 +144,11 @@ impl Board {
     pub fn phase_began(&self, lane: u32) -> f64 {
         let seconds = f64::from_bits(u64::from_le(self.lane(lane).phase_began.load(Ordering::SeqCst)));
         if seconds.is_finite() { seconds } else { 0.0 }
+    }
+
+    /// Whether the worker says that it is registered for the quick fence.
+    pub fn is_registered(&self, lane: u32) -> bool {
+        u64::from_le(self.lane(lane).registered.load(Ordering::SeqCst)) == 1
     }
 
     /// Moves what the worker has put into its ring to the end of `out`; returns how much that was. An error means

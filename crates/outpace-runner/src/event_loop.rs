@@ -6,7 +6,9 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use outpace_model::Phase;
-use outpace_os::{Board, become_subreaper, fence, raise_open_files, reap, socket_pair, usable_cpus};
+use outpace_os::{
+    Board, become_subreaper, fence, fence_registered, raise_open_files, reap, socket_pair, usable_cpus,
+};
 use outpace_protocol::{Decoder, FromController, FromWorker, Hello, ProtocolError, ToController, ToWorker};
 use outpace_supervise::{Action, Event, LANES, Peer, Run};
 use thiserror::Error;
@@ -296,7 +298,11 @@ impl Engine {
             Action::Halt(lane) => self.board.set_limit(lane, 0),
             Action::Revoke { worker, lane } => {
                 self.board.set_limit(lane, self.board.position(lane));
-                fence();
+                if self.board.is_registered(lane) {
+                    fence_registered();
+                } else {
+                    fence();
+                }
                 return Some(Event::Revoked { worker, kept: self.board.position(lane) });
             }
             Action::Interrupt(pid) => {

@@ -31,6 +31,7 @@ def main() -> None:
     try:
         channel.send(Kind.W_HELLO, json.dumps({"version": __version__}).encode())
         _import_ahead()
+        board.register_for_fence()
         frame = channel.receive_with_descriptors()
     except Closed:
         os._exit(0)

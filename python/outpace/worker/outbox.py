@@ -1,7 +1,7 @@
 """The way out of a worker: a ring in shared memory, which costs no system call and outlives the worker.
 
-The coordinator looks at rings many times a second and whenever the bell is rung, so a worker rings only when it wants an
-answer. Where stores may be seen out of order by another processor (anything but x86) everything goes through the socket.
+The coordinator looks at rings many times a second and whenever the bell is rung, so a worker rings only when it wants
+an answer. Where stores may be seen out of order by another processor (anything but x86) the socket is used instead.
 """
 
 from __future__ import annotations

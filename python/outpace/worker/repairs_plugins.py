@@ -75,7 +75,7 @@ def allure(config: pytest.Config, identity: Identity, template: Template) -> Non
 
 
 def benchmark(config: pytest.Config, identity: Identity, template: Template) -> None:
-    session = getattr(config, "_benchmarksession", None)
+    session: Any = getattr(config, "_benchmarksession", None)
     if getattr(session, "xdist_benchmark_found", False):
         session.xdist_worker = identity.worker_id
         session.xdist_benchmark_found = identity.worker_id == "gw0"

@@ -84,6 +84,7 @@ class WorkerSession:
         self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons))
         if serve(self, session):
             self.is_worker = True
+            self.lane.tell_registered()
             self.reporting = Reporting(self.config, self._outbox())
             self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))
             self.loop = Loop(session, self.channel, self.lane, self.reporting)
