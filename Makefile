@@ -41,6 +41,7 @@ lint: $(VENV)/.installed
 	$(BIN)/python tools/check_workspace.py
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tests/plugins/table.py --check docs/plugins.md
 
 fmt:
 	cargo fmt --all
