@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -32,6 +33,7 @@ def asleep(arena: Arena, method: str) -> Running:
     running = arena.start("-n2", f"--start-method={method}", "--junitxml=junit.xml")
     running.wait_for_lines("notes", 2)
     running.wait(lambda: "." in running.progress())
+    time.sleep(0.5)  # the dot is there once the test has run, its end when the coordinator next looks
     return running
 
 

@@ -7,8 +7,8 @@ use outpace_model::ItemIndex;
 pub(crate) struct Ledger {
     remaining: Vec<u32>,
     interrupted: Vec<ItemIndex>,
-    /// Tests that were already given a second chance because their worker died without fault of theirs.
-    excused: Vec<bool>,
+    /// How often each test may yet run again because its worker died without fault of its own.
+    excuses: Vec<u32>,
     records: u32,
 }
 
@@ -17,7 +17,7 @@ impl Ledger {
         Self {
             remaining: vec![times; items],
             interrupted: Vec::new(),
-            excused: vec![false; items],
+            excuses: vec![times; items],
             records: 0,
         }
     }
@@ -54,7 +54,13 @@ impl Ledger {
 
     /// Whether the test may be run again although it was running when its worker died: once.
     pub(crate) fn excuse(&mut self, item: ItemIndex) -> bool {
-        self.excused.get_mut(item.get()).is_some_and(|used| !std::mem::replace(used, true))
+        match self.excuses.get_mut(item.get()) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn records(&self) -> u32 {
