@@ -49,7 +49,9 @@ impl Run {
         if worker.exit.is_some() || unborn {
             self.bury(index);
         } else {
-            worker.deadline = Some(deadline);
+            if !worker.said_bye {
+                worker.deadline = Some(deadline);
+            }
             if must_die && let Some(pid) = worker.pid {
                 self.act(Action::Kill(pid));
             }

@@ -12,7 +12,7 @@ use crate::worker::Stage;
 /// What a worker gets between SIGINT and SIGKILL, and between its goodbye and its exit.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// What a worker gets between the end of its connection and that of its process, and the other way round.
-pub(crate) const LINGER: Duration = Duration::from_millis(500);
+pub(crate) const LINGER: Duration = Duration::from_millis(200);
 
 impl Run {
     /// No further test starts.
