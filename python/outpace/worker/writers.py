@@ -48,7 +48,10 @@ def flush_all(inherited: Writers) -> None:
 
 
 def _open_files() -> list[Any]:
-    return [thing for thing in gc.get_objects() if issubclass(type(thing), _KINDS)]
+    things = gc.get_objects()
+    # There are millions of things and a few hundred types of them.
+    kinds = {kind for kind in set(map(type, things)) if issubclass(kind, _KINDS)}
+    return [thing for thing in things if type(thing) in kinds]
 
 
 def _flush_streams() -> None:
