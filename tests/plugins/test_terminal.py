@@ -29,7 +29,7 @@ def blocks(run: Run, ruler: str) -> list[tuple[int, str]]:
 def still_lines(run: Run) -> Counter[str]:
     """What a run prints, without progress, and without what two engines may say differently in the header."""
     varies = re.compile(
-        r"\d+% |^\s*test_\w+\.py |^[.FEsxX]+$|^outpace |^plugins: |^created: |Results \(|^\$ |^=+ .* =+$"
+        r"\d+%[ \]]|^\s*test_\w+\.py |^[.FEsxX]+$|^outpace |^plugins: |^created: |Results \(|^\$ |^=+ .* =+$"
     )
     return Counter(normalise(line) for line in run.lines if line.strip() and not varies.search(line))
 
