@@ -32,22 +32,7 @@ UNSAFE = {"outpace-os"}
 
 LICENCES = {"MIT", "Apache-2.0", "Unicode-3.0", "BSD-3-Clause", "Zlib", "Unlicense", "BSL-1.0"}
 # Two versions of a crate are tolerated only with a reason.
-DUPLICATES: dict[str, str] = {
-    "getrandom": "proptest and tempfile (tests only) lag behind one another",
-    "windows-sys": "not compiled on Linux",
-    "windows-targets": "not compiled on Linux",
-    "rand": "tests only",
-    "rand_core": "tests only",
-    "rand_chacha": "tests only",
-    "syn": "derive macros of different generations; build time only",
-    "wasi": "not compiled on Linux",
-    "wit-bindgen": "not compiled on Linux",
-    "hashbrown": "build time only",
-    "r-efi": "not compiled on Linux",
-    "linux-raw-sys": "rustix of the tests' temporary folders",
-    "bitflags": "tests only",
-    "thiserror": "tests only",
-}
+DUPLICATES: dict[str, str] = {}
 MOST_LINES = 800
 
 
@@ -105,7 +90,7 @@ def duplicates(packages: list[dict[str, Any]]) -> Iterator[str]:
     for package in packages:
         versions[package["name"]].append(package["version"])
     for name, found in sorted(versions.items()):
-        if len(found) > 1 and name not in DUPLICATES and not name.startswith("windows"):
+        if len(found) > 1 and name not in DUPLICATES:
             yield f"{name}: versions {', '.join(sorted(found))}"
 
 

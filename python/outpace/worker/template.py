@@ -15,7 +15,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from outpace import collection, plain
-from outpace.wire import Channel, Closed, Kind
+from outpace.wire import Channel, Kind
 
 from . import detect, seeding
 from .repair import Identity, Template, finish, repair
@@ -181,5 +181,3 @@ def _end(worker: WorkerSession) -> None:
     finally:
         os._exit(0)
 
-
-__all__ = ["Closed", "Forkable", "finish_worker", "reorder", "serve"]
