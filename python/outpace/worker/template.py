@@ -180,4 +180,3 @@ def _end(worker: WorkerSession) -> None:
         sys.stderr.flush()
     finally:
         os._exit(0)
-
