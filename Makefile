@@ -20,8 +20,8 @@ test-rust:
 	$(CARGO_TEST) --workspace
 
 # These start hundreds of processes and kill many of them: on a busy machine one may be late. What failed has to pass when
-# it is run again by itself.
-again = $(1) || $(1) --lf
+# it is run again by itself, twice at most.
+again = $(1) || $(1) --lf || $(1) --lf
 
 # Folder by folder: each has fixtures of its own. The contract's tests run in parallel, under outpace itself.
 test-python: $(VENV)/.installed $(PLUGINS)/.installed
