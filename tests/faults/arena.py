@@ -101,6 +101,8 @@ class Running:
 
         def prepare_child() -> None:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            # Whoever runs the tests may have them ignore it (`nohup`), and children inherit that.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             if prepare is not None:
                 prepare()
 
