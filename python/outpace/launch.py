@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import __version__
+from . import __version__, forked_start
 from .wire import Channel, Closed, Frame, Kind, WireError
 
 # A binary to use in place of the installed one; for working on outpace itself.
 BINARY = "OUTPACE_BINARY"
-# Handed by the coordinator to the processes it starts: "SOCKET,BOARD".
-DESCRIPTORS = "OUTPACE_DESCRIPTORS"
+# The descriptor of their socket, for the processes that the coordinator starts.
+SOCKET = "OUTPACE_SOCKET"
 
 _PACKAGES = str(Path(__file__).resolve().parent.parent)
 _CODE = f"import sys; sys.path[:1] = [{_PACKAGES!r}]; from outpace.worker.bootstrap import main; main()"
@@ -84,16 +84,13 @@ def python_command() -> list[str]:
 class Coordinator:
     """The controller's connection to the coordinator process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fork_template: bool = False) -> None:
+        """``fork_template``: the template is a fork of this process (:mod:`outpace.forked_start`)."""
         ours, theirs = socket.socketpair()
         ours.setblocking(True)  # whatever `socket.setdefaulttimeout` says
         try:
-            self.process = subprocess.Popen(
-                [find_binary(), "__coordinate", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+            binary = find_binary()
+            self.process = self._fork(binary, ours, theirs) if fork_template else self._start(binary, theirs)
         except OSError as error:
             raise LaunchError(f"the outpace binary could not be started: {error}") from error
         finally:
@@ -104,6 +101,25 @@ class Coordinator:
             self.send(Kind.TEMPLATE, argv=python_command())
         self.cpu_quota: int | None = None
         self.cpus = ""
+
+    @staticmethod
+    def _start(binary: str, theirs: socket.socket) -> subprocess.Popen[bytes] | forked_start.Child:
+        return subprocess.Popen(
+            [binary, "__coordinate", str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    @staticmethod
+    def _fork(binary: str, ours: socket.socket, theirs: socket.socket) -> forked_start.Child:
+        def become_template(fd: int) -> None:
+            from .worker import bootstrap
+
+            ours.close()
+            bootstrap.serve(fd)
+
+        return forked_start.start(binary, theirs, become_template)
 
     def welcome(self) -> None:
         """Waits for the coordinator's first word; refuses one of another version."""

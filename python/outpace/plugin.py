@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import entry
+from . import entry, forked_start
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def start_method(config: pytest.Config) -> str:
-    method: str = config.getoption("outpace_start_method") or config.getini("outpace_start_method")
+    method: str = config.known_args_namespace.outpace_start_method or config.getini("outpace_start_method")
     if method not in START_METHODS:
         raise pytest.UsageError(
             f"outpace_start_method = {method!r} in {config.inipath}: choose from {', '.join(START_METHODS)}"
@@ -57,9 +57,11 @@ def start_method(config: pytest.Config) -> str:
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None, Any, None]:
     """Start coordinator and template while this process still imports conftests: their start then costs nothing."""
+    forked_start.note_configuration()
     if _will_distribute(early_config.known_args_namespace) and not _in_worker():
         try:
-            early_config.stash[_coordinator_key] = Coordinator()
+            fork = start_method(early_config) != "spawn" and forked_start.obstacle(early_config) is None
+            early_config.stash[_coordinator_key] = Coordinator(fork_template=fork)
         except LaunchError as error:
             raise pytest.UsageError(f"outpace: {error}") from None
         early_config.add_cleanup(lambda: _close(early_config))

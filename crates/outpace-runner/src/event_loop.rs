@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::link::Link;
-use crate::processes;
+use crate::processes::{self, ForkedTemplate};
 use crate::reader::Input;
 
 /// Why the coordinator could not do its work at all.
@@ -41,14 +41,19 @@ fn os(what: &'static str) -> impl FnOnce(io::Error) -> RunnerError {
 
 /// Runs the coordinator on a connected socket until the run is over or the controller is gone.
 ///
-/// `version` is this binary's; a controller of another version is refused with a message.
-pub fn serve(controller: OwnedFd, version: &str) -> Result<(), RunnerError> {
+/// `version` is this binary's; a controller of another version is refused with a message. `template` is the template,
+/// if it is there already.
+pub fn serve(
+    controller: OwnedFd,
+    template: Option<ForkedTemplate>,
+    version: &str,
+) -> Result<(), RunnerError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(os("the event loop could not be made"))?;
     runtime.block_on(async {
-        let mut engine = Engine::new(controller, version)?;
+        let mut engine = Engine::new(controller, template, version)?;
         engine.run().await
     })
 }
@@ -73,6 +78,7 @@ struct Engine {
     rings: BTreeMap<Peer, Decoder>,
     lanes: BTreeMap<Peer, u32>,
     pids: BTreeMap<Peer, i32>,
+    forked_template: Option<ForkedTemplate>,
     inputs: UnboundedReceiver<Input>,
     to_inputs: UnboundedSender<Input>,
     version: String,
@@ -85,7 +91,11 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(controller: OwnedFd, version: &str) -> Result<Self, RunnerError> {
+    fn new(
+        controller: OwnedFd,
+        forked_template: Option<ForkedTemplate>,
+        version: &str,
+    ) -> Result<Self, RunnerError> {
         become_subreaper().map_err(os("orphans of tests cannot be adopted"))?;
         let (to_inputs, inputs) = mpsc::unbounded_channel();
         let (open_files, _) = raise_open_files();
@@ -98,6 +108,7 @@ impl Engine {
             rings: BTreeMap::new(),
             lanes: BTreeMap::new(),
             pids: BTreeMap::new(),
+            forked_template,
             inputs,
             to_inputs,
             version: version.to_owned(),
@@ -203,7 +214,12 @@ impl Engine {
             };
             answer.encode(self.controller.out());
         }
+        let adopts = self.forked_template.is_some();
         self.handle(Event::Controller(message));
+        if adopts {
+            // It may have ended before we heard signals.
+            self.reap_children();
+        }
     }
 
     fn on_peer(&mut self, peer: Peer, message: FromWorker) {
@@ -321,20 +337,29 @@ impl Engine {
 
     fn send(&mut self, peer: Peer, message: &ToWorker) {
         self.template_ends |= *message == ToWorker::Exit;
-        if let ToWorker::Init { lane, .. } = message {
-            self.lanes.insert(peer, *lane);
-        }
         if *message == ToWorker::Run {
             // From here on it is a worker; before, a template shares its lane with its first fork.
             self.rings.insert(peer, Decoder::default());
         }
-        if let Some(link) = self.links.get_mut(&peer) {
-            message.encode(link.out());
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if let ToWorker::Init { lane, .. } = message {
+            self.lanes.insert(peer, *lane);
+            match self.board.fd().try_clone_to_owned() {
+                Ok(board) => link.attach(board),
+                // Without the board it cannot be a worker.
+                Err(_) => link.finish_reading(),
+            }
         }
+        message.encode(link.out());
     }
 
     fn spawn(&mut self, peer: Peer, argv: &[String]) -> Event {
-        let started = processes::start(argv, &self.board, self.open_files)
+        let forked = self.forked_template.take_if(|_| peer == Peer::Template);
+        let started = forked
+            .map_or_else(
+                || processes::start(argv, self.open_files),
+                |template| Ok((outpace_os::Pid(template.pid), template.socket)),
+            )
             .and_then(|(pid, socket)| Ok((pid, Link::open(Some(peer), socket, &self.to_inputs)?)));
         match started {
             Ok((pid, link)) => {

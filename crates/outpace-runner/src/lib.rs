@@ -15,3 +15,4 @@ mod processes;
 mod reader;
 
 pub use event_loop::{RunnerError, serve};
+pub use processes::ForkedTemplate;

@@ -6,24 +6,23 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use outpace_os::{
-    Board, Pid, Signal, SpawnSpec, children, from_wait_status, has_children, kill, kill_group, reap,
-    socket_pair, spawn,
+    Pid, Signal, SpawnSpec, children, from_wait_status, has_children, kill, kill_group, reap, socket_pair,
+    spawn,
 };
 
-/// Names the inherited descriptors: `SOCKET,BOARD`.
-const DESCRIPTORS: &str = "OUTPACE_DESCRIPTORS";
+/// Names the inherited descriptor of the socket.
+const SOCKET: &str = "OUTPACE_SOCKET";
 
 /// Starts a Python process of this run; returns its process id and our end of its socket.
-pub(crate) fn start(argv: &[String], board: &Board, open_files: u64) -> io::Result<(Pid, OwnedFd)> {
+pub(crate) fn start(argv: &[String], open_files: u64) -> io::Result<(Pid, OwnedFd)> {
     let (ours, theirs) = socket_pair()?;
-    let board_fd = board.fd().try_clone_to_owned()?;
-    let names = format!("{},{}", theirs.as_raw_fd(), board_fd.as_raw_fd());
+    let number = theirs.as_raw_fd().to_string();
     let pid = spawn(SpawnSpec {
         argv: argv.iter().map(OsString::from).collect(),
         env: None,
-        set_env: vec![(DESCRIPTORS.into(), names.into())],
+        set_env: vec![(SOCKET.into(), number.into())],
         cwd: None,
-        fds: vec![theirs, board_fd],
+        fds: vec![theirs],
         stdin_null: true,
         stdout_null: true,
         own_group: true,
@@ -31,6 +30,15 @@ pub(crate) fn start(argv: &[String], board: &Board, open_files: u64) -> io::Resu
         open_files: Some(open_files),
     })?;
     Ok((pid, ours))
+}
+
+/// A template that was there before this process: the program it was forked from has become the coordinator.
+#[derive(Debug)]
+pub struct ForkedTemplate {
+    /// Its process id; a child of this process.
+    pub pid: i32,
+    /// Our end of its socket.
+    pub socket: OwnedFd,
 }
 
 /// SIGKILL to a process and what it started in its group.

@@ -22,9 +22,8 @@ LANE = 64
 
 class Worker:
     def __init__(self) -> None:
-        fd, board = map(int, os.environ["OUTPACE_DESCRIPTORS"].split(","))
-        self.socket = socket.socket(fileno=fd)
-        self.words = memoryview(mmap.mmap(board, 0)).cast("I")
+        self.socket = socket.socket(fileno=int(os.environ["OUTPACE_SOCKET"]))
+        self.descriptors: list[int] = []
         self.position = 0
 
     def send(self, kind: int, payload: bytes = b"") -> None:
@@ -37,9 +36,10 @@ class Worker:
     def _exactly(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            piece = self.socket.recv(count - len(data))
+            piece, descriptors, _, _ = socket.recv_fds(self.socket, count - len(data), 1)
             if not piece:
                 os._exit(0)
+            self.descriptors += descriptors
             data += piece
         return data
 
@@ -47,6 +47,7 @@ class Worker:
         self.send(HELLO, json.dumps({"version": sys.argv[1]}).encode())
         kind, payload = self.receive()
         assert kind == INIT
+        self.words = memoryview(mmap.mmap(self.descriptors.pop(), 0)).cast("I")
         self.lane = struct.unpack_from("<I", payload)[0] * LANE // 4
         self.behaviour = payload[4:].decode()
         if self.behaviour == "slow start":

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use outpace_runner::ForkedTemplate;
+
 use crate::cli::Cli;
 use crate::error::CommandError;
 use crate::interpreter;
@@ -30,13 +32,18 @@ pub(crate) fn test(cli: &Cli) -> Result<(), CommandError> {
     Err(CommandError::Exec { python, source })
 }
 
-/// Serves the run whose controller is at the other end of the inherited socket.
-pub(crate) fn coordinate(descriptor: Option<&OsString>) -> Result<(), CommandError> {
-    let number =
-        descriptor.and_then(|text| text.to_str()?.parse::<i32>().ok()).ok_or(CommandError::NoSocket)?;
-    let socket = outpace_os::inherited_socket(number).map_err(|_| CommandError::NoSocket)?;
+/// Serves the run whose controller is at the other end of the inherited socket. After the socket's descriptor come
+/// the process id of a template that the controller has forked, and the descriptor of its socket, if there is one.
+pub(crate) fn coordinate(args: &[OsString]) -> Result<(), CommandError> {
+    let numbers: Vec<i32> = args.iter().filter_map(|text| text.to_str()?.parse().ok()).collect();
+    let socket = |number| outpace_os::inherited_socket(number).map_err(|_| CommandError::NoSocket);
+    let (controller, template) = match numbers[..] {
+        [controller] => (socket(controller)?, None),
+        [controller, pid, fd] => (socket(controller)?, Some(ForkedTemplate { pid, socket: socket(fd)? })),
+        _ => return Err(CommandError::NoSocket),
+    };
     // Refused where we lead a session already; then there is no terminal to leave.
     let _ = outpace_os::lead_own_group();
-    outpace_runner::serve(socket, env!("CARGO_PKG_VERSION"))?;
+    outpace_runner::serve(controller, template, env!("CARGO_PKG_VERSION"))?;
     Ok(())
 }

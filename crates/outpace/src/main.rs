@@ -18,7 +18,7 @@ const COORDINATE: &str = "__coordinate";
 fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let outcome = if args.get(1).is_some_and(|arg| arg == COORDINATE) {
-        launch::coordinate(args.get(2))
+        launch::coordinate(args.get(2..).unwrap_or_default())
     } else {
         let program = if args.is_empty() { OsString::from("outpace") } else { args.remove(0) };
         launch::test(&cli::parse(program, args))

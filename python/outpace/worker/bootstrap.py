@@ -1,6 +1,6 @@
 """The first Python code of a template or spawned worker.
 
-Started by the coordinator with a socket and the board. While the controller is still configuring itself it imports
+Started by the coordinator with a socket, or forked from the controller. While the controller is still configuring itself it imports
 pytest, then waits for its input, becomes a pytest session in worker role, and leaves the rest to
 :mod:`outpace.worker.session`. It must import nothing of the user's before that input has come.
 """
@@ -15,17 +15,21 @@ import traceback
 from typing import Any
 
 from outpace import __version__, plain
-from outpace.launch import DESCRIPTORS, configuring_worker
+from outpace.launch import SOCKET, configuring_worker
 from outpace.wire import Channel, Closed, Kind
 
 from . import board
 
 
 def main() -> None:
-    socket_fd, board_fd = map(int, os.environ.pop(DESCRIPTORS).split(","))
+    """The start of a fresh interpreter."""
+    socket_fd = int(os.environ.pop(SOCKET))
     os.set_inheritable(socket_fd, False)
-    shared = board.Board(board_fd)
-    os.close(board_fd)
+    serve(socket_fd)
+
+
+def serve(socket_fd: int) -> None:
+    """Be a template or worker, whose coordinator is at the other end of this socket; ends the process."""
     channel = Channel(socket_fd)
     sys.argv[:] = ["-c"]
     try:
@@ -37,6 +41,9 @@ def main() -> None:
         os._exit(0)
     if frame.kind != Kind.INIT:
         os._exit(0)
+    board_fd = channel.take_descriptor()
+    shared = board.Board(board_fd)
+    os.close(board_fd)
     lane = int.from_bytes(frame.payload[:4], "little")
     shared.lane(lane).enter(board.START)
     _run(channel, shared, lane, plain.loads(frame.payload[4:]))

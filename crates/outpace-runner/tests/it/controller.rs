@@ -22,7 +22,7 @@ pub(crate) struct Controller {
 #[ignore = "started by the others"]
 fn coordinate() {
     let socket = std::io::stdin().as_fd().try_clone_to_owned().expect("the socket");
-    outpace_runner::serve(socket, VERSION).expect("a run");
+    outpace_runner::serve(socket, None, VERSION).expect("a run");
 }
 
 impl Controller {

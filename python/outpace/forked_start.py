@@ -1,0 +1,230 @@
+"""Starting coordinator and template by forking this process, which has imported pytest and its plugins already.
+
+A fresh interpreter for the template would import the same modules once more: some 200 ms that the run then waits for. So
+this process forks a child that forks again and becomes the coordinator's binary; the grandchild, the coordinator's own
+child from then on, unwinds its stack to the bottom and is the template. It has run nothing of the project's yet.
+
+Where this process may be more than a pytest that has just started, :func:`obstacle` says so and the template is a fresh
+interpreter. Nothing here is needed for correctness.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+_PROGRAMS = ("pytest", "py.test", "outpace")
+_WORKER_VARIABLE = b"PYTEST_XDIST_WORKER"
+# They ask for the worker's id in functions, not when they are imported.
+_HARMLESS = ("_pytest.", "outpace.", "xdist.", "pytest_cov.")
+
+_configurations = 0
+
+
+class _Unwind(BaseException):
+    """Carries the template out of every frame that the controller has entered."""
+
+
+def note_configuration() -> None:
+    """One more ``Config`` is being made in this process."""
+    global _configurations
+    _configurations += 1
+
+
+def obstacle(config: pytest.Config) -> str | None:
+    """Why the template must be a fresh interpreter; None when it can be a fork of this process."""
+    if sys.platform != "linux":
+        return "not on this platform"
+    if _configurations != 1:
+        return "pytest ran in this process before"
+    if not _is_program():
+        return "pytest was called by another program"
+    if threading.current_thread() is not threading.main_thread() or len(os.listdir("/proc/self/task")) > 1:
+        return "there are threads"
+    if _is_traced():
+        return "this process is traced"
+    if "gevent" in sys.modules or "eventlet" in sys.modules:
+        return "a library has replaced what a fork relies on"
+    if any(_is_shared(fd) for fd in _descriptors() if not os.get_inheritable(fd)):
+        return "a plugin holds a connection"
+    for plugin in config.pluginmanager.get_plugins():
+        if _names_worker(plugin):
+            return f"{plugin.__name__} may read the worker's id as it is imported"
+    return None
+
+
+def _is_program() -> bool:
+    """Whether pytest's own command is what this process was started for."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return spec.name in ("pytest.__main__", "pytest")
+    started_as = os.path.basename(sys.argv[0])
+    return started_as in _PROGRAMS and (started_as == "outpace" or getattr(main, "__file__", None) == sys.argv[0])
+
+
+def _is_traced() -> bool:
+    if sys.gettrace() is not None or sys.getprofile() is not None:
+        return True
+    monitoring = getattr(sys, "monitoring", None)
+    return monitoring is not None and any(monitoring.get_tool(tool) is not None for tool in range(6))
+
+
+def _descriptors() -> list[int]:
+    """What is open beyond the standard streams."""
+    found = [int(name) for name in os.listdir("/proc/self/fd")]
+    return [fd for fd in found if fd > 2 and _is_open(fd)]
+
+
+def _is_open(fd: int) -> bool:
+    """The descriptor that listed them is not any more."""
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _is_shared(fd: int) -> bool:
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/self/fd/{fd}").startswith(("socket:", "pipe:", "anon_inode:"))
+    return False
+
+
+def _names_worker(plugin: object) -> bool:
+    name, file = getattr(plugin, "__name__", ""), getattr(plugin, "__file__", None)
+    if not file or not file.endswith(".py") or f"{name}.".startswith(_HARMLESS):
+        return False
+    with contextlib.suppress(OSError), open(file, "rb") as source:
+        return _WORKER_VARIABLE in source.read()
+    return False
+
+
+class Child:
+    """What is used of ``subprocess.Popen``, for a process that was forked here."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, as ``Popen.wait`` gives it, or ``subprocess.TimeoutExpired``."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, 0 if until is None else os.WNOHANG)
+            except ChildProcessError:  # somebody else in this process has waited for it
+                pid, status = self.pid, 0
+            if pid:
+                self.returncode = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+            elif until is not None and time.monotonic() > until:
+                raise subprocess.TimeoutExpired("outpace", timeout or 0.0)
+            else:
+                time.sleep(0.001)
+        return self.returncode
+
+    def kill(self) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def start(binary: str, coordinator: socket.socket, become_template: Callable[[int], object]) -> Child:
+    """Fork the coordinator, which gets the socket ``coordinator``, and its template.
+
+    Returns in this process only. In the template the stack is unwound, and then ``become_template`` called with the
+    descriptor of its socket.
+    """
+    coordinators_end, templates_end = socket.socketpair()
+    with coordinators_end, templates_end:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError, ValueError):
+                stream.flush()
+        pid = os.fork()
+        if pid == 0:
+            _become_coordinator(binary, coordinator, coordinators_end, templates_end, become_template)
+    return Child(pid)
+
+
+def _become_coordinator(
+    binary: str,
+    coordinator: socket.socket,
+    coordinators_end: socket.socket,
+    templates_end: socket.socket,
+    become_template: Callable[[int], object],
+) -> None:
+    unwind = None
+    try:
+        parent = os.getpid()
+        template = os.fork()
+        _detach_streams()
+        if template == 0:
+            fd = templates_end.detach()
+            coordinators_end.close()
+            coordinator.close()
+            _close_inherited()
+            _be_child_of(parent)
+            unwind = _Unwind()
+            sys.excepthook = lambda kind, error, trace: _at_the_bottom(error, lambda: become_template(fd))
+        else:
+            _close_inherited()
+            kept = coordinator.fileno(), coordinators_end.fileno()
+            for fd in kept:
+                os.set_inheritable(fd, True)
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
+            os.execv(binary, [binary, "__coordinate", str(kept[0]), str(template), str(kept[1])])
+    finally:
+        if unwind is None:
+            os._exit(127)
+    raise unwind
+
+
+def _detach_streams() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+def _close_inherited() -> None:
+    """What this process was itself handed at its start, and would hand on: not for the run's processes."""
+    for fd in _descriptors():
+        if os.get_inheritable(fd):
+            os.close(fd)
+
+
+def _be_child_of(parent: int) -> None:
+    """As the coordinator starts its other processes: a group of its own, and the parent's death is its own."""
+    os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _at_the_bottom(error: BaseException, then: Callable[[], object]) -> None:
+    """Called by the interpreter when :class:`_Unwind` has left the last frame. It may end with `sys.exit`."""
+    if isinstance(error, _Unwind):
+        sys.excepthook = sys.__excepthook__
+        if error.__traceback__ is not None:
+            traceback.clear_frames(error.__traceback__)
+            error.__traceback__ = None
+        for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+            vars(sys).pop(name, None)
+        then()
