@@ -1,8 +1,8 @@
 """Starting coordinator and template by forking this process, which has imported pytest and its plugins already.
 
-A fresh interpreter for the template would import the same modules once more: some 200 ms that the run then waits for. So
-this process forks a child that forks again and becomes the coordinator's binary; the grandchild, the coordinator's own
-child from then on, unwinds its stack to the bottom and is the template. It has run nothing of the project's yet.
+A fresh interpreter for the template would import the same modules once more: some 200 ms that the run then waits for.
+So this process forks a child that forks again and becomes the coordinator's binary; the grandchild, the coordinator's
+own child from then on, unwinds its stack to the bottom and is the template. It has run nothing of the project's yet.
 
 Where this process may be more than a pytest that has just started, :func:`obstacle` says so and the template is a fresh
 interpreter. Nothing here is needed for correctness.
@@ -45,8 +45,8 @@ def note_configuration() -> None:
 
 def obstacle(config: pytest.Config) -> str | None:
     """Why the template must be a fresh interpreter; None when it can be a fork of this process."""
-    if sys.platform != "linux":
-        return "not on this platform"
+    if sys.platform != "linux" or not os.path.isdir("/proc/self/task"):
+        return "not on this platform, or without /proc"
     if _configurations != 1:
         return "pytest ran in this process before"
     if not _is_program():

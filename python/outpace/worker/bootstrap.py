@@ -1,7 +1,7 @@
 """The first Python code of a template or spawned worker.
 
-Started by the coordinator with a socket, or forked from the controller. While the controller is still configuring itself it imports
-pytest, then waits for its input, becomes a pytest session in worker role, and leaves the rest to
+Started by the coordinator with a socket, or forked from the controller. While the controller is still configuring
+itself it imports pytest, then waits for its input, becomes a pytest session in worker role, and leaves the rest to
 :mod:`outpace.worker.session`. It must import nothing of the user's before that input has come.
 """
 
