@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     import pytest
 
 
+def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
+    """The files that capture writes to, and the copies of standard descriptors that pytest keeps."""
+    captures = fd_captures(config)
+    files = [capture.tmpfile for capture in captures if hasattr(capture, "tmpfile")]
+    saved = [capture.targetfd_save for capture in captures]
+    with contextlib.suppress(ImportError, AttributeError, KeyError):
+        saved.append(config.stash[importlib.import_module("_pytest.faulthandler").fault_handler_stderr_fd_key])
+    return files, saved
+
+
 def drop_paste(config: pytest.Config) -> None:
     """Switch ``--pastebin`` off: close the copy of the terminal's text, put the terminal's own ``write`` back."""
     if getattr(config.option, "pastebin", None) is None:

@@ -20,10 +20,11 @@ This module starts no process, sends nothing, and runs no test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from outpace import pytest_private
 from outpace.worker import repairs_plugins as plugins
 from outpace.worker import repairs_process as process
 from outpace.worker import repairs_pytest as core
@@ -59,19 +60,26 @@ class Template:
 
     @classmethod
     def prepare(
-        cls, config: pytest.Config, *, signals: Mapping[int, Any] | None = None, random_start: object = None
+        cls,
+        config: pytest.Config,
+        *,
+        signals: Mapping[int, Any] | None = None,
+        random_start: object = None,
+        descriptors: Iterable[int] = (),
     ) -> Template:
         """Make the process ready for its first fork.
 
         ``signals`` maps each signal the template handles itself to the handler that was there before. ``random_start``
-        is what :func:`outpace.worker.seeding.watch` returned before any code of the user's ran. From here on the
-        template is of no use as a worker: connections of plugins are closed, each fork opens its own.
+        is what :func:`outpace.worker.seeding.watch` returned before any code of the user's ran. ``descriptors`` are the
+        template's own, which no file object writes to. From here on the template is of no use as a worker: connections
+        of plugins are closed, each fork opens its own.
         """
         process.resolve()
         plugins.release(config)
         seeds = seeding.Seeds.take(random_start, seeded=config.pluginmanager.hasplugin("randomly"))
         file_locks = plugins.file_locks()  # before the heap is frozen: what is frozen cannot be listed
-        open_files = writers.Writers.freeze_heap()
+        files, saved = pytest_private.capture_files(config)
+        open_files = writers.Writers.freeze_heap(files, {*descriptors, *saved})
         template = cls(dict(signals or {}), seeds, open_files, file_locks)
         template.kept.append(process.current_event_loop())
         return template

@@ -112,7 +112,9 @@ def _fork(worker: WorkerSession, payload: bytes, poll: select.poll, children: di
     forkable = worker.forkable
     if forkable.template is None:
         forkable.stop_watching()
-        forkable.template = Template.prepare(worker.config, random_start=forkable.random_start)
+        forkable.template = Template.prepare(
+            worker.config, random_start=forkable.random_start, descriptors=(worker.channel.fd, fd, *children.values())
+        )
     forkable.template.before_fork()
     parent = os.getpid()
     try:

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import gc
 import io
+import mmap
+import os
 import sys
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 _KINDS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+
+
+# In a heap of so many bytes a full collection takes up to 100 ms, which the first test would wait for.
+_LARGE = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -26,19 +32,51 @@ class Writers:
     files: tuple[weakref.ref[Any], ...]
 
     @classmethod
-    def freeze_heap(cls) -> Writers:
+    def freeze_heap(cls, known: Iterable[Any] = (), known_descriptors: Iterable[int] = ()) -> Writers:
         """Collect garbage, note the open files, and move all that lives out of the collector's sight.
 
         Without the freeze the first collection in each fork would write to, and so copy, every page of the heap.
+        ``known`` are open files, and ``known_descriptors`` descriptors without one: where nothing else is open for
+        writing nothing is searched for.
         """
-        gc.collect()
-        found = tuple(weakref.ref(file) for file in _open_files())
+        gc.collect(1 if _resident() > _LARGE else 2)
+        files = list(known)
+        if _others_are_open({*known_descriptors, *_descriptors(files)}):
+            files += _open_files()
         gc.freeze()
-        return cls(found)
+        return cls(tuple(weakref.ref(file) for file in files))
 
     def flush(self) -> None:
         _flush_streams()
         _flush(file for file in (ref() for ref in self.files) if file is not None)
+
+
+def _resident() -> int:
+    """Bytes of memory; 0 where that cannot be told."""
+    with suppress(OSError, ValueError), open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * mmap.PAGESIZE
+    return 0
+
+
+def _descriptors(files: Iterable[Any]) -> Iterator[int]:
+    for file in files:
+        with suppress(OSError, ValueError, AttributeError):
+            yield file.fileno()
+
+
+def _others_are_open(known: set[int]) -> bool:
+    """Whether any descriptor but these and the standard ones is open for writing; also where that cannot be told."""
+    try:
+        import fcntl
+
+        descriptors = {int(name) for name in os.listdir("/proc/self/fd")}
+    except (ImportError, OSError):
+        return True
+    for fd in descriptors - known - {0, 1, 2}:
+        with suppress(OSError):  # the one that listed them
+            if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+                return True
+    return False
 
 
 def flush_all(inherited: Writers) -> None:
