@@ -113,6 +113,15 @@ def set_program_name(config: pytest.Config, name: str) -> None:
 
 
 def worker_basetemp(config: pytest.Config, worker_id: str) -> str | None:
-    """The base of a worker's temporary folders, inside the controller's own."""
+    """The base of a worker's temporary folders, inside the controller's own.
+
+    Where that cannot be made the worker tries for itself, so that each test that wants a folder fails, as serially.
+    """
     factory = getattr(config, "_tmp_path_factory", None)
-    return None if factory is None else str(factory.getbasetemp() / f"popen-{worker_id}")
+    if factory is None:
+        return None
+    try:
+        base = factory.getbasetemp()
+    except OSError:
+        base = factory._given_basetemp
+    return None if base is None else str(base / f"popen-{worker_id}")
