@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import os
+import select
 import socket
 import struct
 from collections import deque
@@ -40,6 +41,7 @@ class Kind:
     STOP = 9
     DONE = 10
     REQUEUE = 11
+    ELASTIC = 20
     # coordinator -> controller
     WELCOME = 32
     COLLECTED = 33
@@ -53,6 +55,8 @@ class Kind:
     UNSCHEDULED = 41
     BYE = 42
     DIFFERENT = 43
+    GROW = 50
+    POOL = 51
     # template or worker -> coordinator
     W_HELLO = 64
     W_COLLECTED = 65
@@ -75,6 +79,8 @@ class Kind:
     RUN = 101
     REFERENCE = 102
     EXIT = 103
+    HOLD = 110
+    GO = 111
 
 
 class Frame(NamedTuple):
@@ -132,6 +138,7 @@ class Channel:
         self._decoder = Decoder()
         self._frames: deque[Frame] = deque()
         self._descriptors: deque[int] = deque()
+        self._poll: select.poll | None = None
 
     def send(self, kind: int, *parts: bytes) -> None:
         self.send_bytes(frame(kind, *parts))
@@ -158,6 +165,15 @@ class Channel:
     def pending(self) -> Frame | None:
         """A frame that has been read already."""
         return self._frames.popleft() if self._frames else None
+
+    def is_readable(self) -> bool:
+        """Whether there is something to receive now."""
+        if self._frames:
+            return True
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.fd, select.POLLIN)
+        return bool(self._poll.poll(0))
 
     def receive_with_descriptors(self) -> Frame:
         """As ``receive``; descriptors that come along are kept for ``take_descriptor``."""

@@ -15,7 +15,7 @@ pub(crate) enum Version {
 
 /// The folders of one hierarchy that this process belongs to: its own group first, then each parent's up to
 /// the mount.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) version: Version,
     pub(crate) folders: Vec<PathBuf>,

@@ -1,6 +1,7 @@
 //! How many CPUs this process may really use: affinity and control group quotas, not the machine's core
 //! count.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -91,16 +92,21 @@ fn online_cpus() -> usize {
     usize::try_from(online).unwrap_or(1).max(1)
 }
 
+fn allowed_cpus() -> Option<usize> {
+    Some(allowed_cpu_numbers()?.len())
+}
+
 /// The CPUs in this thread's affinity mask. The mask grows until the kernel's fits: machines with more than
 /// the 1,024 CPUs of `cpu_set_t` exist.
-fn allowed_cpus() -> Option<usize> {
+pub(crate) fn allowed_cpu_numbers() -> Option<BTreeSet<usize>> {
     let mut mask = vec![0_u64; 16];
     loop {
         let bytes = size_of_val(mask.as_slice());
         // SAFETY: the kernel writes at most `bytes` bytes into the vector's memory.
         let written = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, bytes, mask.as_mut_ptr()) };
         if written > 0 {
-            return Some(mask.iter().map(|word| word.count_ones() as usize).sum());
+            let set = |cpu: &usize| mask[cpu / 64] >> (cpu % 64) & 1 == 1;
+            return Some((0..mask.len() * 64).filter(set).collect());
         }
         if std::io::Error::last_os_error().raw_os_error() != Some(libc::EINVAL) || mask.len() > 4096 {
             return None;

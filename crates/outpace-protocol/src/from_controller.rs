@@ -18,6 +18,7 @@ mod kind {
     pub(super) const STOP: u8 = 9;
     pub(super) const DONE: u8 = 10;
     pub(super) const REQUEUE: u8 = 11;
+    pub(super) const ELASTIC: u8 = 20;
 }
 
 /// How workers come to life.
@@ -59,6 +60,11 @@ pub enum FromController {
     },
     /// What the run is to be. Tests start once it and the collection are there.
     Plan(Plan),
+    /// `-n auto`: the run may have up to so many workers while tests wait.
+    Elastic {
+        /// The most at one time.
+        most: u32,
+    },
     /// This worker may start, with this input (opaque).
     Worker {
         /// Which.
@@ -127,6 +133,10 @@ struct Argv {
     argv: Vec<String>,
 }
 #[derive(Serialize, Deserialize)]
+struct Elastic {
+    most: u32,
+}
+#[derive(Serialize, Deserialize)]
 struct OneItem {
     item: ItemIndex,
 }
@@ -161,6 +171,7 @@ impl FromController {
                 Self::Stop { interrupt, kill }
             }
             kind::REQUEUE => Self::Requeue { item: from_json::<OneItem>(frame.kind, json)?.item },
+            kind::ELASTIC => Self::Elastic { most: from_json::<Elastic>(frame.kind, json)?.most },
             kind::DONE => Self::Done,
             other => return Err(ProtocolError::Kind(other)),
         })
@@ -174,6 +185,7 @@ impl FromController {
                 Frame::write(kind::TEMPLATE, &to_json(&Argv { argv: argv.clone() }), out);
             }
             Self::Plan(plan) => Frame::write(kind::PLAN, &to_json(plan), out),
+            Self::Elastic { most } => Frame::write(kind::ELASTIC, &to_json(&Elastic { most: *most }), out),
             Self::Worker { worker, input } => {
                 Frame::write_parts(kind::WORKER, &[&worker.0.to_le_bytes(), input], out);
             }

@@ -19,6 +19,8 @@ mod kind {
     pub(super) const UNSCHEDULED: u8 = 41;
     pub(super) const BYE: u8 = 42;
     pub(super) const DIFFERENT: u8 = 43;
+    pub(super) const GROW: u8 = 50;
+    pub(super) const POOL: u8 = 51;
 }
 
 /// How the workers were started, and why.
@@ -61,6 +63,15 @@ pub struct Finished {
 #[derive(Serialize, Deserialize)]
 struct Message {
     message: String,
+}
+#[derive(Serialize, Deserialize)]
+struct Grow {
+    count: u32,
+}
+#[derive(Serialize, Deserialize)]
+struct Pool {
+    workers: u32,
+    busy: Option<f64>,
 }
 #[derive(Serialize, Deserialize)]
 struct Workers {
@@ -129,6 +140,18 @@ pub enum ToController {
         /// Which workers.
         workers: Vec<WorkerIndex>,
     },
+    /// Tests wait and the CPU is idle: announce so many workers more.
+    Grow {
+        /// How many.
+        count: u32,
+    },
+    /// What an elastic run used, said before its end.
+    Pool {
+        /// The most workers alive at one time.
+        workers: u32,
+        /// The share of the CPU that was busy while tests ran, 0 to 1; none when that could not be read.
+        busy: Option<f64>,
+    },
     /// The run is over.
     Finished(Finished),
     /// The run cannot go on.
@@ -178,6 +201,10 @@ impl ToController {
             Self::Different { workers } => {
                 Frame::write(kind::DIFFERENT, &to_json(&Workers { workers: workers.clone() }), out);
             }
+            Self::Grow { count } => Frame::write(kind::GROW, &to_json(&Grow { count: *count }), out),
+            Self::Pool { workers, busy } => {
+                Frame::write(kind::POOL, &to_json(&Pool { workers: *workers, busy: *busy }), out);
+            }
             Self::Finished(finished) => Frame::write(kind::FINISHED, &to_json(finished), out),
             Self::Fatal { message } => {
                 Frame::write(kind::FATAL, &to_json(&Message { message: message.clone() }), out);
@@ -211,6 +238,11 @@ impl ToController {
                 Self::Unscheduled { worker, items }
             }
             kind::DIFFERENT => Self::Different { workers: from_json::<Workers>(frame.kind, json)?.workers },
+            kind::GROW => Self::Grow { count: from_json::<Grow>(frame.kind, json)?.count },
+            kind::POOL => {
+                let Pool { workers, busy } = from_json(frame.kind, json)?;
+                Self::Pool { workers, busy }
+            }
             kind::FINISHED => Self::Finished(from_json(frame.kind, json)?),
             kind::FATAL => Self::Fatal { message: from_json::<Message>(frame.kind, json)?.message },
             other => return Err(ProtocolError::Kind(other)),

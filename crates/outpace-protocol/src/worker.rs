@@ -28,6 +28,8 @@ mod kind {
     pub(super) const RUN: u8 = 101;
     pub(super) const REFERENCE: u8 = 102;
     pub(super) const EXIT: u8 = 103;
+    pub(super) const HOLD: u8 = 110;
+    pub(super) const GO: u8 = 111;
 }
 
 /// What a template or spawned worker collected.
@@ -274,6 +276,10 @@ pub enum ToWorker {
     Reference(Vec<u8>),
     /// Template: there is nothing more to fork.
     Exit,
+    /// Start no further test until told to.
+    Hold,
+    /// Tests may start again.
+    Go,
 }
 
 impl ToWorker {
@@ -299,6 +305,8 @@ impl ToWorker {
             Self::Run => Frame::write(kind::RUN, &[], out),
             Self::Reference(payload) => Frame::write(kind::REFERENCE, payload, out),
             Self::Exit => Frame::write(kind::EXIT, &[], out),
+            Self::Hold => Frame::write(kind::HOLD, &[], out),
+            Self::Go => Frame::write(kind::GO, &[], out),
         }
     }
 
@@ -326,6 +334,8 @@ impl ToWorker {
             kind::RUN => Self::Run,
             kind::REFERENCE => Self::Reference(frame.payload),
             kind::EXIT => Self::Exit,
+            kind::HOLD => Self::Hold,
+            kind::GO => Self::Go,
             other => return Err(ProtocolError::Kind(other)),
         })
     }

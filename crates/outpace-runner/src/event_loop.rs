@@ -10,12 +10,13 @@ use outpace_os::{
     Board, become_subreaper, fence, fence_registered, raise_open_files, reap, socket_pair, usable_cpus,
 };
 use outpace_protocol::{Decoder, FromController, FromWorker, Hello, ProtocolError, ToController, ToWorker};
-use outpace_supervise::{Action, Event, LANES, Peer, Run};
+use outpace_supervise::{Action, Event, LANES, Load, Peer, Run};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::link::Link;
+use crate::load::{self, Meter, Reading};
 use crate::processes::{self, ForkedTemplate};
 use crate::reader::Input;
 
@@ -79,6 +80,7 @@ struct Engine {
     lanes: BTreeMap<Peer, u32>,
     pids: BTreeMap<Peer, i32>,
     forked_template: Option<ForkedTemplate>,
+    meter: Meter,
     inputs: UnboundedReceiver<Input>,
     to_inputs: UnboundedSender<Input>,
     version: String,
@@ -109,6 +111,7 @@ impl Engine {
             lanes: BTreeMap::new(),
             pids: BTreeMap::new(),
             forked_template,
+            meter: Meter::new(),
             inputs,
             to_inputs,
             version: version.to_owned(),
@@ -125,10 +128,12 @@ impl Engine {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(os("SIGINT"))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(os("SIGTERM"))?;
         let mut looked = Instant::now();
+        let mut measured = Instant::now();
         while !self.quit {
             let deadline = self.run.deadline().map(|at| self.started + at);
             let look = (!self.rings.is_empty()).then(|| looked + LOOK_EVERY);
-            let timer = deadline.into_iter().chain(look).min();
+            let measure = self.run.is_elastic().then(|| measured + load::EVERY);
+            let timer = deadline.into_iter().chain(look).chain(measure).min();
             let wait = async {
                 match timer {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -142,6 +147,10 @@ impl Engine {
                     if look.is_some_and(|at| at <= Instant::now()) {
                         looked = Instant::now();
                         self.read_rings();
+                    }
+                    if measure.is_some_and(|at| at <= Instant::now()) {
+                        measured = Instant::now();
+                        self.measure();
                     }
                     self.handle(Event::Tick);
                 }
@@ -282,6 +291,20 @@ impl Engine {
     /// SIGTERM to the coordinator alone ends the run as Ctrl-C does.
     fn on_terminate(&mut self) {
         self.handle(Event::Controller(FromController::Stop { interrupt: true, kill: false }));
+    }
+
+    fn measure(&mut self) {
+        let in_setup = self.lanes.iter().filter_map(|(peer, lane)| match peer {
+            Peer::Worker(worker) if matches!(self.board.phase(*lane), Phase::Start | Phase::Setup) => {
+                Some(*worker)
+            }
+            _ => None,
+        });
+        let in_setup = in_setup.collect();
+        if let Some(reading) = self.meter.read(&self.run.worker_pids()) {
+            let Reading { span, cores, idle, room } = reading;
+            self.handle(Event::Load(Load { span, cores, idle, room, in_setup }));
+        }
     }
 
     fn handle(&mut self, event: Event) {

@@ -11,6 +11,7 @@
 
 mod event_loop;
 mod link;
+mod load;
 mod processes;
 mod reader;
 

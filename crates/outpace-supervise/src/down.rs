@@ -191,6 +191,7 @@ impl Run {
             cause,
             innocent,
         }));
+        self.pool_lost(index);
         self.pass_barrier();
         self.wake_idle();
     }

@@ -3,6 +3,8 @@
 use outpace_model::{Phase, WorkerIndex};
 use outpace_protocol::{FromController, FromWorker, ToController, ToWorker};
 
+pub use crate::pool::Load;
+
 /// Whose connection it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
@@ -50,6 +52,8 @@ pub enum Event {
         /// Grants below this position stay with the worker.
         kept: u32,
     },
+    /// How busy the machine is; wanted some ten times a second while [`crate::Run::is_elastic`].
+    Load(Load),
     /// A deadline of [`crate::Run::deadline`] may have passed.
     Tick,
 }

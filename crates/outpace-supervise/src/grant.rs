@@ -171,6 +171,10 @@ impl Run {
         if finished {
             worker.active_at = now;
             worker.pace.record(duration);
+            let is_first = !std::mem::replace(&mut worker.has_finished_any, true);
+            if let Some(pool) = &mut self.pool {
+                pool.record(duration, is_first);
+            }
             if let Some(grant) = worker.granted.pop_front() {
                 self.ledger.finish(grant.item);
             }

@@ -13,14 +13,16 @@
 #![warn(missing_docs)]
 
 mod down;
+mod elastic;
 mod event;
 mod grant;
 mod ledger;
 mod pace;
+mod pool;
 mod run;
 mod start;
 mod stop;
 mod worker;
 
-pub use event::{Action, Event, Peer};
+pub use event::{Action, Event, Load, Peer};
 pub use run::{LANES, Run};

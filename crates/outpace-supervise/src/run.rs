@@ -9,6 +9,7 @@ use outpace_schedule::Scheduler;
 
 use crate::event::{Action, Event, Peer};
 use crate::ledger::Ledger;
+use crate::pool::Pool;
 use crate::worker::{Asking, Stage, Worker};
 
 /// Lanes on the board, and so workers alive at one time.
@@ -51,6 +52,9 @@ pub struct Run {
     pub(crate) spawning: bool,
     /// Spawned workers wait for one another before the first test.
     pub(crate) barrier: bool,
+    /// Workers that the run may grow to; 0 for no more than it begins with.
+    pub(crate) may_grow_to: u32,
+    pub(crate) pool: Option<Pool>,
     pub(crate) stopping: bool,
     pub(crate) interrupted: bool,
     pub(crate) failures: u32,
@@ -78,6 +82,7 @@ impl Run {
             Event::Spawned(peer, pid) => self.on_spawned(peer, pid),
             Event::SpawnFailed(peer, why) => self.on_spawn_failed(peer, &why),
             Event::Revoked { worker, kept } => self.on_revoked(worker, kept),
+            Event::Load(load) => self.on_load(&load),
             Event::Tick => {}
         }
         self.on_deadlines();
@@ -151,6 +156,7 @@ impl Run {
                 self.act(Action::Spawn { peer: Peer::Template, argv });
             }
             FromController::Plan(plan) => self.on_plan(plan),
+            FromController::Elastic { most } => self.on_elastic(most),
             FromController::Worker { worker, input } => self.on_worker_announced(worker, input),
             FromController::Verdict { worker, requeue } => self.on_verdict(worker, requeue),
             FromController::Assign { worker, items } => {

@@ -23,6 +23,10 @@ impl Run {
             self.workers.entry(index).and_modify(|worker| worker.stage = Stage::Down);
             return;
         }
+        if self.comes_too_late() {
+            self.workers.entry(index).and_modify(|worker| worker.stage = Stage::Down);
+            return;
+        }
         self.act(Action::ResetLane(lane));
         if is_first {
             self.template = TemplateStage::Collecting;
@@ -197,6 +201,7 @@ impl Run {
             self.pass_barrier();
         } else {
             self.make_scheduler(&useful);
+            self.make_pool(useful.len());
             for index in useful {
                 self.launch(index);
             }

@@ -29,6 +29,7 @@ impl Run {
         for worker in self.workers.values_mut() {
             worker.limited = true;
         }
+        self.end_held();
         if interrupt && !self.interrupted {
             self.interrupted = true;
             self.interrupt_running();
@@ -177,6 +178,7 @@ impl Run {
         if self.template == TemplateStage::Serving {
             self.act(Action::Send(Peer::Template, ToWorker::Exit));
         }
+        self.tell_pool();
         self.tell(ToController::Finished(Finished {
             done: self.ledger.records(),
             not_run: self.ledger.not_run(),

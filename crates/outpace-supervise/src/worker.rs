@@ -63,6 +63,7 @@ pub(crate) struct Worker {
     pub(crate) asking: Option<Asking>,
     pub(crate) limited: bool,
     pub(crate) pace: Pace,
+    pub(crate) has_finished_any: bool,
     /// When it was last granted a test or finished one.
     pub(crate) active_at: Duration,
     /// External scheduling: nothing more will be assigned.
@@ -100,6 +101,7 @@ impl Worker {
             asking: None,
             limited: false,
             pace: Pace::default(),
+            has_finished_any: false,
             active_at: Duration::ZERO,
             retired: false,
             said_bye: false,

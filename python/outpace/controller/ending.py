@@ -17,6 +17,8 @@ from xdist.dsession import Interrupted
 
 from outpace.wire import Closed, Kind, WireError
 
+from . import elastic
+
 if TYPE_CHECKING:
     from .nodes import Node
     from .session import OutpaceSession
@@ -182,6 +184,9 @@ class Ending:
     def summarise(self, terminalreporter: Any) -> None:
         if self.session.config.option.verbose < 0:
             return
+        line = elastic.summary_line(self.session.pool, self.session.nodemanager.begins_with)
+        if line is not None:
+            terminalreporter.write_line(line)
         for text in self._start_errors[:1]:
             terminalreporter.write_sep("=", "outpace: a worker could not start", red=True)
             terminalreporter.write_line(text)

@@ -83,14 +83,18 @@ Node.__name__ = Node.__qualname__ = "WorkerController"  # repr(node) is what use
 class Nodes(NodeManager):  # type: ignore[misc]
     """Makes nodes and announces them to the coordinator."""
 
-    def __init__(self, config: pytest.Config, coordinator: Coordinator) -> None:
+    def __init__(self, config: pytest.Config, coordinator: Coordinator, most: int) -> None:
         super().__init__(config)
         self.coordinator = coordinator
         self.by_number: dict[int, Node] = {}
+        # The most workers of an elastic run; 0 for those it begins with.
+        self.most = most
+        self.begins_with = 0
         self.collected = 0
         self.announced = False
 
     def setup_nodes(self, putevent: Any) -> list[WorkerController]:
+        self.begins_with = len(self.specs)
         nodes: list[WorkerController] = super().setup_nodes(putevent)
         differing = _differing_keys([node.workerinput for node in nodes])
         for node in nodes:
@@ -104,6 +108,9 @@ class Nodes(NodeManager):  # type: ignore[misc]
         node = Node(self, gateway, self.config, putevent)
         gateway.node = node
         self.by_number[node.number] = node
+        if self.most:
+            # Numbers of workers are below this.
+            node.workerinput["workercount"] = self.most
         node.setup()
         if self.announced:
             self._announce(node, [])
@@ -116,6 +123,7 @@ class Nodes(NodeManager):  # type: ignore[misc]
             "per_worker_keys": per_worker_keys,
             "args": [str(arg) for arg in config.invocation_params.args or ()],
             "basetemp": node.basetemp,
+            "may_be_held": node.number >= self.begins_with,
             "dist": config.option.dist,
             "sys_path": _sys_path,
             "environ": dict(os.environ),
@@ -130,8 +138,13 @@ class Nodes(NodeManager):  # type: ignore[misc]
         return []
 
 
+_COMMON_KEYS = {"workercount", "testrunuid", "mainargv"}
+
+
 def _differing_keys(inputs: list[dict[str, Any]]) -> list[str]:
     """Keys whose value depends on the worker: reading one before the fork would give all workers one answer."""
     keys = {key for each in inputs for key in each}
+    if len(inputs) == 1:
+        return sorted(keys - _COMMON_KEYS)
     missing = object()
     return sorted(key for key in keys if any(each.get(key, missing) != inputs[0].get(key, missing) for each in inputs))

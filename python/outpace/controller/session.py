@@ -19,7 +19,7 @@ from xdist.workermanage import unserialize_warning_message
 from outpace import __version__, collection, plain
 from outpace.wire import Closed, Kind, WireError
 
-from . import workers
+from . import elastic, workers
 from .ending import Ending
 from .interrupts import Interrupts
 from .nodes import Node, Nodes
@@ -39,6 +39,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         super().__init__(config)
         self.coordinator = coordinator
         self.start_method = start_method
+        self.most_workers = elastic.most_workers(config, start_method)
         self.finished = False
         self.shouldstop: bool | str = False
         self.shuttingdown: bool = False
@@ -50,6 +51,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self._ids_of: dict[int, list[str]] = {}
         self._again: set[str] = set()
         self._config_warnings: set[tuple[Any, ...]] = set()
+        self.pool: dict[str, Any] | None = None
         self._handlers = {
             Kind.COLLECTED: self._on_collected,
             Kind.READY: self._on_ready,
@@ -60,6 +62,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             Kind.STARTED: self._on_started,
             Kind.UNSCHEDULED: self._on_unscheduled,
             Kind.DIFFERENT: self._on_different,
+            Kind.GROW: self._on_grow,
+            Kind.POOL: self._on_pool,
             Kind.FINISHED: self._on_finished,
             Kind.FATAL: self._on_fatal,
         }
@@ -68,13 +72,15 @@ class OutpaceSession(DSession):  # type: ignore[misc]
 
     def pytest_report_header(self) -> str:
         count = len(self.config.option.tx)
-        why = f" ({workers.reason})" if workers.reason else ""
+        grows = f"up to {self.most_workers} while tests wait" if self.most_workers else ""
+        why = ", ".join(filter(None, (workers.reason, grows)))
+        why = f" ({why})" if why else ""
         method = "auto (fork where it is safe)" if self.start_method == "auto" else f"{self.start_method} (asked for)"
         return f"outpace {__version__}: {count} worker{'s' if count != 1 else ''}{why}, start method {method}"
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        nodes = Nodes(self.config, self.coordinator)
+        nodes = Nodes(self.config, self.coordinator, self.most_workers)
         self.nodemanager: Nodes = nodes
         self.replay = Replay(self, nodes.testrunuid)
         self._active_nodes.update(nodes.setup_nodes(self.queue.put))
@@ -90,6 +96,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         assert self.sched is not None
         self.shouldstop = False
         option = self.config.option
+        if self.most_workers and self.is_coordinated:
+            self.coordinator.send(Kind.ELASTIC, most=self.most_workers)
         self.coordinator.send(
             Kind.PLAN,
             mode=option.dist if self.is_coordinated else "external",
@@ -311,6 +319,12 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         text = report_collection_diff(self._ids_of[first], self._ids_of[number], f"gw{first}", f"gw{number}")
         report = pytest.CollectReport(f"gw{number}", "failed", longrepr=text, result=[])
         self.config.hook.pytest_collectreport(report=report)
+
+    def _on_grow(self, payload: bytes) -> None:
+        elastic.grow(self, json.loads(payload)["count"])
+
+    def _on_pool(self, payload: bytes) -> None:
+        self.pool = json.loads(payload)
 
     def _on_finished(self, payload: bytes) -> None:
         self.finished = True

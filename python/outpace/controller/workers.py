@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 # What decided the number, for the header.
 reason = ""
+# Whether that was the environment or a project's hook.
+chosen_by_user = False
 
 
 def usable_workers(config: pytest.Config, coordinator: Coordinator, xdist_says: object) -> object:
     """xdist's answer, no larger than the CPU quota of this process."""
-    global reason
-    reason = ""
+    global reason, chosen_by_user
+    reason, chosen_by_user = "", True
     if not isinstance(xdist_says, int):
         return xdist_says
     if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", "").strip().lstrip("-").isdigit():
@@ -29,6 +31,7 @@ def usable_workers(config: pytest.Config, coordinator: Coordinator, xdist_says: 
     if foreign:
         reason = f"pytest_xdist_auto_num_workers of {foreign[-1].plugin_name}"
         return xdist_says
+    chosen_by_user = False
     coordinator.welcome()
     if coordinator.cpu_quota is not None and coordinator.cpu_quota < xdist_says:
         reason = coordinator.cpus

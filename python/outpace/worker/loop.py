@@ -20,7 +20,7 @@ from . import board
 if TYPE_CHECKING:
     import pytest
 
-    from outpace.wire import Channel
+    from outpace.wire import Channel, Frame
 
     from .board import Lane
     from .reporting import Reporting
@@ -63,7 +63,9 @@ class NextItem:
 
 
 class Loop:
-    def __init__(self, session: pytest.Session, channel: Channel, lane: Lane, reporting: Reporting) -> None:
+    def __init__(
+        self, session: pytest.Session, channel: Channel, lane: Lane, reporting: Reporting, *, may_be_held: bool
+    ) -> None:
         self.session = session
         self.channel = channel
         self.lane = lane
@@ -76,19 +78,28 @@ class Loop:
         # With so many tests left the next grant is asked for; None = not before there are none.
         self._ask_ahead_at: int | None = None
         self._asked_ahead = False
+        # An extra worker of an elastic run: told to start no test while the CPU is full.
+        self._may_be_held = may_be_held
+        self._held = False
 
     def run(self) -> None:
         session = self.session
         titles = _titles()
         pytest_private.resolve_nextitem_at_teardown(session.config, _real)
         index = self._ask_idle()
-        while index is not None:
+        while index is not None and not (self._may_be_held and self._ends_while_held()):
             titles(f"[pytest-xdist running] {session.items[index].nodeid}")
             self._run_one(index)
             titles("[pytest-xdist idle]")
             if session.shouldfail or session.shouldstop:
                 break
             index = self._next if self._next is not None else self._ask_idle()
+
+    def _ends_while_held(self) -> bool:
+        """Waits as long as no test is to start; True when none is to start any more."""
+        while not self._over and (self._held or self.channel.is_readable()):
+            self._take(self.channel.receive())
+        return self._over
 
     def _run_one(self, index: int) -> None:
         item = self.session.items[index]
@@ -126,7 +137,6 @@ class Loop:
     def _claim(self) -> int | None:
         """The next granted test, unless it has been revoked."""
         if not self._granted and self._asked_ahead:
-            self._asked_ahead = False
             self._receive()
         if not self._granted:
             return None
@@ -142,13 +152,23 @@ class Loop:
         return index
 
     def _receive(self) -> None:
-        frame = self.channel.receive()
+        """The answer to what was asked."""
+        while not self._take(self.channel.receive()):
+            pass
+
+    def _take(self, frame: Frame) -> bool:
+        """Whether the frame is an answer."""
+        if frame.kind in (Kind.HOLD, Kind.GO):
+            self._held = frame.kind == Kind.HOLD
+            return False
+        self._asked_ahead = False
         if frame.kind == Kind.GRANT:
             position, *items = struct.unpack(f"<{len(frame.payload) // 4}I", frame.payload)
             self._granted.extend(enumerate(items, position))
             self._ask_ahead_at = len(items) // 2 if len(items) >= WORTH_ASKING_AHEAD else None
         elif frame.kind == Kind.SHUTDOWN:
             self._over = True
+        return True
 
 
 def _real(nextitem: object) -> object:

@@ -55,6 +55,7 @@ class WorkerSession:
         self.reporting = Reporting(config, Direct(channel))
         self.session: pytest.Session | None = None
         self.is_worker = False
+        self.may_be_held = False
         # "loadgroup" before the options became those of a worker
         self.wants_groups = bool(config.option.loadgroup)
 
@@ -87,7 +88,7 @@ class WorkerSession:
             self.lane.tell_registered()
             self.reporting = Reporting(self.config, self._outbox())
             self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))
-            self.loop = Loop(session, self.channel, self.lane, self.reporting)
+            self.loop = Loop(session, self.channel, self.lane, self.reporting, may_be_held=self.may_be_held)
             self.loop.run()
         self.lane.enter(board.FINISH)
         return True

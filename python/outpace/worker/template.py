@@ -155,6 +155,7 @@ def _become_worker(
     worker.channel.fd = -1
     worker.channel = channel
     worker.lane = worker.board.lane(lane)
+    worker.may_be_held = given["may_be_held"]
     template = worker.forkable.template
     assert template is not None
     try:

@@ -83,6 +83,7 @@ pub(crate) fn from_controller() -> impl Strategy<Value = FromController> {
         worker().prop_map(|worker| FromController::Retire { worker }),
         (any::<bool>(), any::<bool>()).prop_map(|(interrupt, kill)| FromController::Stop { interrupt, kill }),
         item().prop_map(|item| FromController::Requeue { item }),
+        any::<u32>().prop_map(|most| FromController::Elastic { most }),
         Just(FromController::Done),
     ]
 }
@@ -120,6 +121,8 @@ pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
         (any::<u32>(), items(), items()).prop_map(|(done, not_run, interrupted)| {
             ToController::Finished(Finished { done, not_run, interrupted })
         }),
+        any::<u32>().prop_map(|count| ToController::Grow { count }),
+        (any::<u32>(), option::of(0.0..1.0)).prop_map(|(workers, busy)| ToController::Pool { workers, busy }),
         text().prop_map(|message| ToController::Fatal { message }),
     ]
 }

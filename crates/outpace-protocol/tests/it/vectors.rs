@@ -99,6 +99,7 @@ fn from_controller() -> Vec<Sample> {
             json!({"interrupt": true, "kill": false}),
         ),
         ("REQUEUE", FromController::Requeue { item: ItemIndex(7) }, json!({"item": 7})),
+        ("ELASTIC", FromController::Elastic { most: 32 }, json!({"most": 32})),
         ("DONE", FromController::Done, json!({})),
     ]
     .map(|(name, message, fields)| (name, Message::FromController(message), fields))
@@ -130,6 +131,8 @@ fn to_controller() -> Vec<Sample> {
         ("STARTED", ToController::Started(Started { method: StartMethod::Fork, reasons: vec!["a thread runs".into()] }), json!({"method": "fork", "reasons": ["a thread runs"]})),
         ("UNSCHEDULED", ToController::Unscheduled { worker, items: items() }, json!({"worker": 3, "items": [0, 7, 70_000]})),
         ("DIFFERENT", ToController::Different { workers: vec![worker] }, json!({"workers": [3]})),
+        ("GROW", ToController::Grow { count: 4 }, json!({"count": 4})),
+        ("POOL", ToController::Pool { workers: 14, busy: Some(0.75) }, json!({"workers": 14, "busy": 0.75})),
         ("FINISHED", ToController::Finished(finished), json!({"done": 9, "not_run": [0, 7, 70_000], "interrupted": [1]})),
         ("FATAL", ToController::Fatal { message: "it ended".into() }, json!({"message": "it ended"})),
     ]
@@ -210,6 +213,8 @@ fn to_worker() -> Vec<Sample> {
         ("RUN", ToWorker::Run, json!({})),
         ("REFERENCE", ToWorker::Reference(input()), json!({"payload": hex(BLOB)})),
         ("EXIT", ToWorker::Exit, json!({})),
+        ("HOLD", ToWorker::Hold, json!({})),
+        ("GO", ToWorker::Go, json!({})),
     ]
     .map(|(name, message, fields)| (name, Message::ToWorker(message), fields))
     .into()

@@ -82,7 +82,12 @@ impl World {
             ToWorker::Run => return self.then(pid, State::BecomingWorker, Duration::from_micros(20)),
             ToWorker::Shutdown => return self.then(pid, State::Finishing, Duration::ZERO),
             ToWorker::Exit => return self.end(pid, Duration::ZERO),
-            ToWorker::Init { .. } | ToWorker::Grant { .. } | ToWorker::Nothing | ToWorker::Reference(_) => {}
+            ToWorker::Init { .. }
+            | ToWorker::Grant { .. }
+            | ToWorker::Nothing
+            | ToWorker::Reference(_)
+            | ToWorker::Hold
+            | ToWorker::Go => {}
         }
         self.then_receive(pid, State::Serving);
     }

@@ -1,0 +1,108 @@
+//! How busy the CPUs are, and how much memory is left. All of it may be missing.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::param::clock_ticks_per_second;
+use rustix::process::getpriority_process;
+
+use crate::cgroup;
+use crate::cpu::allowed_cpu_numbers;
+use crate::signal::Pid;
+
+/// Counters that only grow; two readings make a load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CpuCounters {
+    /// Seconds in which the CPUs of this process's affinity did nothing, or only what gives way to this process (it
+    /// is nicer), added up.
+    pub idle_seconds: f64,
+    /// CPU seconds used by everything in this process's control group.
+    pub group_seconds: Option<f64>,
+}
+
+/// The counters now.
+pub fn cpu_counters() -> Option<CpuCounters> {
+    let read = |path: &Path| fs::read_to_string(path).ok();
+    let allowed = allowed_cpu_numbers()?;
+    let yields = getpriority_process(None).is_ok_and(|nice| nice <= 0);
+    let idle_seconds = idle_seconds(&read(Path::new("/proc/stat"))?, yields, |cpu| allowed.contains(&cpu))?;
+    Some(CpuCounters { idle_seconds, group_seconds: group_seconds(&read) })
+}
+
+/// A line is `cpu3 user nice system idle iowait …`, in ticks. Waiting for a disk is idle too.
+fn idle_seconds(stat: &str, nice_yields: bool, counts: impl Fn(usize) -> bool) -> Option<f64> {
+    let mut ticks = None;
+    for line in stat.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let Some(number) = words.next().and_then(|name| name.strip_prefix("cpu")?.parse().ok()) else {
+            continue;
+        };
+        if counts(number) {
+            let fields: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
+            let field = |index| fields.get(index).copied().unwrap_or(0);
+            let nice = if nice_yields { field(1) } else { 0 };
+            ticks = Some(ticks.unwrap_or(0) + nice + field(3) + field(4));
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "ticks of a machine are far below 2^52")]
+    ticks.map(|ticks: u64| ticks as f64 / clock_ticks_per_second() as f64)
+}
+
+fn group_seconds(read: cgroup::Read<'_>) -> Option<f64> {
+    let v2 = |folder: &Path| {
+        let text = read(&folder.join("cpu.stat"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+        line.trim().parse::<f64>().ok().map(|micros| micros / 1e6)
+    };
+    let v1 = |folder: &Path| {
+        read(&folder.join("cpuacct.usage"))?.trim().parse::<f64>().ok().map(|nanos| nanos / 1e9)
+    };
+    let groups = [cgroup::own("cpuacct", read), cgroup::own("cpu", read)].concat();
+    groups.iter().find_map(|group| {
+        let folder = group.folders.first()?;
+        match group.version {
+            cgroup::Version::V1 => v1(folder),
+            cgroup::Version::V2 => v2(folder),
+        }
+    })
+}
+
+/// Memory that can be had without swapping, in bytes: the machine's, or what its control groups leave.
+pub fn available_memory() -> Option<u64> {
+    available_from(&|path: &Path| fs::read_to_string(path).ok())
+}
+
+fn available_from(read: cgroup::Read<'_>) -> Option<u64> {
+    let machine = read(Path::new("/proc/meminfo")).and_then(|text| kibibytes(&text, "MemAvailable:"));
+    let groups = cgroup::own("memory", read);
+    let left = groups.iter().flat_map(|group| {
+        group.folders.iter().filter_map(|folder| {
+            let (limit, used) = match group.version {
+                cgroup::Version::V1 => ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+                cgroup::Version::V2 => ("memory.max", "memory.current"),
+            };
+            let number = |name| read(&folder.join(name))?.trim().parse::<u64>().ok();
+            let cache = read(&folder.join("memory.stat"))
+                .and_then(|text| {
+                    text.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse().ok())
+                })
+                .unwrap_or(0);
+            Some(number(limit)?.saturating_sub(number(used)?.saturating_sub(cache)))
+        })
+    });
+    left.chain(machine).min()
+}
+
+/// Memory of a process that no other one shares, in bytes. Walks its pages: milliseconds for a large one.
+pub fn private_memory(pid: Pid) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    Some(kibibytes(&text, "Private_Dirty:")? + kibibytes(&text, "Private_Clean:").unwrap_or(0))
+}
+
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.split_ascii_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! The machine's load between two moments, from counters that only grow.
+
+use std::time::{Duration, Instant};
+
+use outpace_os::{CpuCounters, Pid, available_memory, cpu_counters, private_memory, usable_cpus};
+
+/// How often an elastic run wants to know.
+pub(crate) const EVERY: Duration = Duration::from_millis(100);
+/// Private memory is read of one worker in so many readings.
+const MEMORY_EVERY: u32 = 5;
+/// What is left alone, in bytes.
+const RESERVE: u64 = 256 << 20;
+/// What a worker is taken to need at least.
+const LEAST_PRIVATE: u64 = 32 << 20;
+
+/// One reading.
+pub(crate) struct Reading {
+    pub(crate) span: f64,
+    pub(crate) cores: f64,
+    pub(crate) idle: f64,
+    pub(crate) room: u32,
+}
+
+pub(crate) struct Meter {
+    last: Option<(Instant, CpuCounters)>,
+    cores: f64,
+    quota: Option<f64>,
+    count: u32,
+    largest: u64,
+}
+
+impl Meter {
+    pub(crate) fn new() -> Self {
+        let cpus = usable_cpus();
+        #[expect(clippy::cast_precision_loss, reason = "a number of CPUs")]
+        let cores = cpus.count as f64;
+        Self { last: None, cores, quota: cpus.quota, count: 0, largest: LEAST_PRIVATE }
+    }
+
+    /// What happened since the last call; none the first time, or where the machine does not tell.
+    pub(crate) fn read(&mut self, workers: &[i32]) -> Option<Reading> {
+        let now = Instant::now();
+        let counters = cpu_counters()?;
+        let (before, old) = self.last.replace((now, counters))?;
+        let span = now.duration_since(before).as_secs_f64();
+        if span <= 0.0 {
+            return None;
+        }
+        let mut idle = ((counters.idle_seconds - old.idle_seconds) / span).clamp(0.0, self.cores);
+        if let (Some(quota), Some(used), Some(before)) =
+            (self.quota, counters.group_seconds, old.group_seconds)
+        {
+            idle = idle.min((quota - (used - before) / span).max(0.0));
+        }
+        self.look_at_memory(workers);
+        let room = available_memory().map_or(u32::MAX, |bytes| {
+            u32::try_from(bytes.saturating_sub(RESERVE) / self.largest).unwrap_or(u32::MAX)
+        });
+        Some(Reading { span, cores: self.quota.unwrap_or(self.cores), idle, room })
+    }
+
+    fn look_at_memory(&mut self, workers: &[i32]) {
+        self.count = self.count.wrapping_add(1);
+        let turn = (self.count / MEMORY_EVERY) as usize;
+        if self.count.is_multiple_of(MEMORY_EVERY)
+            && let Some(pid) = workers.get(turn % workers.len().max(1))
+        {
+            self.largest = self.largest.max(private_memory(Pid(*pid)).unwrap_or(0));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The elastic pool's part of a run: what it is told, and what its decisions mean for workers.
+
+use outpace_model::{DistMode, WorkerIndex};
+use outpace_protocol::{ToController, ToWorker};
+
+use crate::event::Action;
+use crate::pool::{Census, Change, Load, Pool};
+use crate::run::Run;
+use crate::worker::{Asking, Stage};
+
+impl Run {
+    /// The run may have up to `most` workers. Not where each worker runs what it alone is given.
+    pub(crate) fn on_elastic(&mut self, most: u32) {
+        self.may_grow_to = most;
+    }
+
+    /// Whether readings of the machine's load are of use.
+    pub fn is_elastic(&self) -> bool {
+        self.pool.is_some() && !self.stopping && !self.finished
+    }
+
+    /// The processes of the workers that live.
+    pub fn worker_pids(&self) -> Vec<i32> {
+        self.workers.values().filter(|worker| worker.is_live()).filter_map(|worker| worker.pid).collect()
+    }
+
+    /// Called when the workers that the run begins with are known and are forks: others would cost a collection.
+    pub(crate) fn make_pool(&mut self, workers: usize) {
+        let base = u32::try_from(workers).unwrap_or(u32::MAX);
+        if self.may_grow_to > base && self.is_shared() && self.mode() != DistMode::Each {
+            self.pool = Some(Pool::new(base, self.may_grow_to));
+        }
+    }
+
+    pub(crate) fn on_load(&mut self, load: &Load) {
+        let census = self.census(load);
+        let Some(pool) = &mut self.pool else { return };
+        match pool.decide(load, census, self.now) {
+            Change::None => {}
+            Change::Grow(count) => self.tell(ToController::Grow { count }),
+            Change::Hold => self.hold_extras(),
+            Change::Release(count) => self.release(count as usize),
+        }
+    }
+
+    fn census(&self, load: &Load) -> Census {
+        let live = || self.workers.values().filter(|worker| worker.is_live());
+        let is_steady = self.can_fork()
+            && self.workers.iter().filter(|(_, worker)| worker.is_live()).all(|(index, worker)| {
+                worker.stage == Stage::Active
+                    && worker.asking != Some(Asking::Idle)
+                    && (worker.has_finished_any || !load.in_setup.contains(index))
+                    && !worker.granted.is_empty()
+            });
+        let pending = self.scheduler.as_ref().map_or(0, outpace_schedule::Scheduler::pending);
+        Census {
+            live: u32::try_from(live().count()).unwrap_or(u32::MAX),
+            pending: u32::try_from(pending).unwrap_or(u32::MAX),
+            is_steady,
+        }
+    }
+
+    fn hold_extras(&mut self) {
+        let live: Vec<WorkerIndex> =
+            self.workers.iter().filter(|(_, worker)| worker.is_live()).map(|(index, _)| *index).collect();
+        let Some(pool) = &mut self.pool else { return };
+        let extras = live.into_iter().enumerate().filter(|(rank, _)| pool.is_extra(*rank));
+        let newly: Vec<WorkerIndex> =
+            extras.map(|(_, index)| index).filter(|index| !pool.held.contains(index)).collect();
+        pool.held.extend(&newly);
+        for index in newly {
+            self.act(Action::Send(self.peer_of(index), ToWorker::Hold));
+        }
+    }
+
+    fn release(&mut self, count: usize) {
+        let Some(pool) = &mut self.pool else { return };
+        let released: Vec<WorkerIndex> = pool.held.iter().copied().take(count).collect();
+        for index in &released {
+            pool.held.remove(index);
+        }
+        for index in released {
+            self.act(Action::Send(self.peer_of(index), ToWorker::Go));
+        }
+    }
+
+    /// The run stops: a worker that was held must not start the test that it holds.
+    pub(crate) fn end_held(&mut self) {
+        let held = self.pool.as_mut().map(|pool| std::mem::take(&mut pool.held)).unwrap_or_default();
+        for index in held {
+            self.act(Action::Send(self.peer_of(index), ToWorker::Shutdown));
+        }
+    }
+
+    /// A worker is announced: whether the pool asked for it, and there is nothing left for it to do.
+    pub(crate) fn comes_too_late(&mut self) -> bool {
+        let Some(pool) = self.pool.as_mut().filter(|pool| pool.expected > 0) else { return false };
+        pool.expected -= 1;
+        self.scheduler.as_ref().is_some_and(|scheduler| scheduler.pending() == 0)
+    }
+
+    pub(crate) fn pool_lost(&mut self, index: WorkerIndex) {
+        if let Some(pool) = &mut self.pool {
+            pool.held.remove(&index);
+        }
+    }
+
+    /// What the summary says of the pool, if there was one.
+    pub(crate) fn tell_pool(&mut self) {
+        if let Some(pool) = &self.pool {
+            let message = ToController::Pool { workers: pool.peak, busy: pool.busy_share() };
+            self.tell(message);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! How many workers an elastic run has: more while tests wait and the CPU is idle, no further test of theirs while it
+//! is full.
+//!
+//! The workers that the run began with, one a core, are never held. It reads no clock and starts nothing: it is told
+//! how busy the machine is some ten times a second and says what should change.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use outpace_model::WorkerIndex;
+
+/// With less idle CPU than this, in cores, no extra worker starts another test.
+const FULL: f64 = 0.10;
+/// With more than this one that was held may go on.
+const ROOM: f64 = 0.35;
+/// With more than this a further worker pays.
+const WASTE: f64 = 0.50;
+/// A worker is believed to need at least this share of a core.
+const LEAST_SHARE: f64 = 0.02;
+/// Weight of the newest reading.
+const WEIGHT: f64 = 0.5;
+/// Between two changes, so that readings show the last one.
+const SETTLE: Duration = Duration::from_millis(150);
+/// What starting a worker costs at least, in seconds of the run.
+const START_COST: f64 = 0.1;
+
+/// How busy the machine has been since the last reading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// Seconds since the last reading.
+    pub span: f64,
+    /// Cores that this run may use.
+    pub cores: f64,
+    /// How many of them, on average, did nothing.
+    pub idle: f64,
+    /// For how many further workers there is memory.
+    pub room: u32,
+    /// Workers that are still in the set-up of a test.
+    pub in_setup: Vec<WorkerIndex>,
+}
+
+/// What the pool sees of the run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Census {
+    /// Workers that have not ended.
+    pub(crate) live: u32,
+    /// Tests that nobody holds.
+    pub(crate) pending: u32,
+    /// Every live worker is busy with a test whose fixtures are there: what the CPU does now is what it would go on
+    /// to do.
+    pub(crate) is_steady: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    None,
+    /// This many workers more.
+    Grow(u32),
+    /// The extra workers are to start nothing more for now.
+    Hold,
+    /// This many of the held ones may go on.
+    Release(u32),
+}
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    base: u32,
+    most: u32,
+    idle: Option<f64>,
+    changed_at: Duration,
+    /// Asked for and not yet announced.
+    pub(crate) expected: u32,
+    pub(crate) held: BTreeSet<WorkerIndex>,
+    /// The most workers alive at one time.
+    pub(crate) peak: u32,
+    busy_seconds: f64,
+    core_seconds: f64,
+    tests: Mean,
+    first_tests: Mean,
+}
+
+#[derive(Debug, Default)]
+struct Mean {
+    sum: f64,
+    count: f64,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value.max(0.0);
+        self.count += 1.0;
+    }
+
+    fn value(&self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.sum / self.count)
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(base: u32, most: u32) -> Self {
+        Self {
+            base,
+            most,
+            idle: None,
+            changed_at: Duration::ZERO,
+            expected: 0,
+            held: BTreeSet::new(),
+            peak: base,
+            busy_seconds: 0.0,
+            core_seconds: 0.0,
+            tests: Mean::default(),
+            first_tests: Mean::default(),
+        }
+    }
+
+    /// A test took so long; the first one of a worker pays for its fixtures and imports.
+    pub(crate) fn record(&mut self, seconds: f64, is_first: bool) {
+        if is_first { &mut self.first_tests } else { &mut self.tests }.add(seconds);
+    }
+
+    /// The share of the CPU that was used while tests ran; none before the first reading.
+    pub(crate) fn busy_share(&self) -> Option<f64> {
+        (self.core_seconds > 0.0).then(|| (self.busy_seconds / self.core_seconds).clamp(0.0, 1.0))
+    }
+
+    pub(crate) fn is_extra(&self, rank: usize) -> bool {
+        rank >= self.base as usize
+    }
+
+    /// What should change, given the newest reading. What it says is taken to be done.
+    pub(crate) fn decide(&mut self, load: &Load, census: Census, now: Duration) -> Change {
+        let idle = self.read(load);
+        self.peak = self.peak.max(census.live);
+        if now < self.changed_at + SETTLE {
+            return Change::None;
+        }
+        let change = self.change(load, census, idle);
+        match change {
+            Change::None => return change,
+            Change::Grow(count) => {
+                self.expected += count;
+                self.idle = None;
+            }
+            Change::Hold | Change::Release(_) => {}
+        }
+        self.changed_at = now;
+        change
+    }
+
+    fn change(&self, load: &Load, census: Census, idle: f64) -> Change {
+        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+        let share = (load.cores - idle).max(0.0) / f64::from(census.live.saturating_sub(held).max(1));
+        let fitting = whole(idle / share.max(LEAST_SHARE));
+        if held > 0 && idle > ROOM {
+            return Change::Release(fitting.clamp(1, held));
+        }
+        if idle < FULL && census.live > self.base + held {
+            return Change::Hold;
+        }
+        let wanted = fitting
+            .min(census.live)
+            .min(self.most.saturating_sub(census.live))
+            .min(census.pending)
+            .min(load.room);
+        let pays = wanted > 0 && held == 0 && self.expected == 0 && census.is_steady && idle > WASTE;
+        if pays && self.is_worth_it(census) { Change::Grow(wanted) } else { Change::None }
+    }
+
+    /// Whether what is left to do takes longer than making a worker ready for it.
+    fn is_worth_it(&self, census: Census) -> bool {
+        let Some(mean) = self.tests.value() else { return true };
+        let fixtures = self.first_tests.value().map_or(0.0, |first| (first - mean).max(0.0));
+        let left = f64::from(census.pending) * mean / f64::from(census.live.max(1));
+        left > START_COST + fixtures
+    }
+
+    fn read(&mut self, load: &Load) -> f64 {
+        let newest = load.idle.clamp(0.0, load.cores);
+        self.busy_seconds += (load.cores - newest) * load.span;
+        self.core_seconds += load.cores * load.span;
+        let idle = self.idle.map_or(newest, |idle| idle + WEIGHT * (newest - idle));
+        self.idle = Some(idle);
+        idle
+    }
+}
+
+fn whole(number: f64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is positive")]
+    let whole = number as u32;
+    whole
+}
+
+#[cfg(test)]
+mod tests;

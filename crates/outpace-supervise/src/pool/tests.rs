@@ -1,0 +1,123 @@
+use std::time::Duration;
+
+use outpace_model::WorkerIndex;
+use proptest::prelude::*;
+
+use super::{Census, Change, Load, Pool};
+
+const CORES: f64 = 2.0;
+
+fn load(idle: f64) -> Load {
+    Load { span: 0.1, cores: CORES, idle, room: 1000, in_setup: Vec::new() }
+}
+
+fn census(live: u32, pending: u32) -> Census {
+    Census { live, pending, is_steady: true }
+}
+
+/// Feeds the same reading until something changes, for two seconds at most.
+fn settle(pool: &mut Pool, load: &Load, census: Census, now: &mut Duration) -> Change {
+    for _ in 0..20 {
+        *now += Duration::from_millis(100);
+        let change = pool.decide(load, census, *now);
+        if change != Change::None {
+            return change;
+        }
+    }
+    Change::None
+}
+
+#[test]
+fn workers_that_wait_are_doubled_up_to_the_limit() {
+    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let mut live = 2;
+    for wanted in [2, 4, 4] {
+        assert_eq!(settle(&mut pool, &load(CORES), census(live, 400), &mut now), Change::Grow(wanted));
+        pool.expected = 0;
+        live += wanted;
+    }
+    assert_eq!(settle(&mut pool, &load(CORES), census(live, 400), &mut now), Change::None);
+}
+
+#[test]
+fn a_full_cpu_never_grows_and_never_holds_those_it_began_with() {
+    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    assert_eq!(settle(&mut pool, &load(0.0), census(2, 400), &mut now), Change::None);
+}
+
+#[test]
+fn extras_are_held_while_the_cpu_is_full_and_go_on_when_it_is_not() {
+    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::Hold);
+    pool.held.extend((2..8).map(WorkerIndex));
+    assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::None);
+    assert!(matches!(settle(&mut pool, &load(1.0), census(8, 400), &mut now), Change::Release(1..=6)));
+}
+
+#[test]
+fn an_expensive_fixture_is_not_paid_for_a_short_rest() {
+    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    for _ in 0..2 {
+        pool.record(5.0, true);
+        pool.record(0.1, false);
+    }
+    assert_eq!(settle(&mut pool, &load(CORES), census(2, 20), &mut now), Change::None);
+    assert!(matches!(settle(&mut pool, &load(CORES), census(2, 200), &mut now), Change::Grow(_)));
+}
+
+#[test]
+fn nothing_grows_while_a_worker_is_not_yet_at_work() {
+    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let starting = Census { live: 2, pending: 400, is_steady: false };
+    assert_eq!(settle(&mut pool, &load(CORES), starting, &mut now), Change::None);
+}
+
+#[test]
+fn the_busy_share_is_that_of_all_readings() {
+    let mut pool = Pool::new(2, 12);
+    assert_eq!(pool.busy_share(), None);
+    pool.decide(&load(2.0), census(2, 0), Duration::from_millis(100));
+    pool.decide(&load(0.0), census(2, 0), Duration::from_millis(200));
+    assert_eq!(pool.busy_share(), Some(0.5));
+}
+
+proptest! {
+    /// Whatever is read: never more workers than allowed, than tests, than fit into memory; never a change within the
+    /// time that the last one needs to show.
+    #[test]
+    fn limits_hold(
+        base in 1_u32..5,
+        extra in 0_u32..40,
+        readings in proptest::collection::vec((0.0..4.0_f64, 0_u32..50, 0_u32..500, any::<bool>()), 1..80),
+    ) {
+        let most = base + extra;
+        let (mut pool, mut live, mut now) = (Pool::new(base, most), base, Duration::ZERO);
+        let mut changed = None;
+        for (idle, room, pending, is_steady) in readings {
+            now += Duration::from_millis(50);
+            let load = Load { room, ..load(idle) };
+            let change = pool.decide(&load, Census { live, pending, is_steady }, now);
+            if change != Change::None {
+                prop_assert!(changed.is_none_or(|at| now >= at + super::SETTLE));
+                changed = Some(now);
+            }
+            match change {
+                Change::Grow(count) => {
+                    prop_assert!(is_steady && count >= 1 && count <= pending.min(room).min(live));
+                    live += count;
+                    pool.expected = 0;
+                }
+                Change::Hold => pool.held.extend((base..live).map(WorkerIndex)),
+                Change::Release(count) => {
+                    prop_assert!(count >= 1 && count as usize <= pool.held.len());
+                    for _ in 0..count {
+                        pool.held.pop_first();
+                    }
+                }
+                Change::None => {}
+            }
+            prop_assert!(live <= most);
+            prop_assert!(pool.held.iter().all(|worker| worker.0 >= base));
+        }
+    }
+}
