@@ -122,7 +122,8 @@ pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
             ToController::Finished(Finished { done, not_run, interrupted })
         }),
         any::<u32>().prop_map(|count| ToController::Grow { count }),
-        (any::<u32>(), option::of(0.0..1.0)).prop_map(|(workers, busy)| ToController::Pool { workers, busy }),
+        (any::<u32>(), option::of((0_u32..=1024).prop_map(|n| f64::from(n) / 1024.0)))
+            .prop_map(|(workers, busy)| ToController::Pool { workers, busy }),
         text().prop_map(|message| ToController::Fatal { message }),
     ]
 }

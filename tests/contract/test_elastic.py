@@ -1,0 +1,102 @@
+"""`-n auto` has more workers while tests wait, and exactly as many as asked for otherwise."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from project import ENGINE, START_METHOD, Project
+
+pytestmark = [
+    pytest.mark.skipif(ENGINE == "xdist", reason="outpace's own"),
+    pytest.mark.skipif(START_METHOD == "spawn", reason="spawned workers are not elastic"),
+]
+
+# Each waits until all have begun: they pass only where all run at one time.
+TOGETHER = """
+    import os, pathlib, time
+    import pytest
+    @pytest.mark.parametrize("number", range({count}))
+    def test_wait(number):
+        folder = pathlib.Path("begun")
+        folder.mkdir(exist_ok=True)
+        (folder / str(number)).touch()
+        until = time.monotonic() + 40
+        while len(list(folder.iterdir())) < {count} and time.monotonic() < until:
+            time.sleep(0.05)
+        assert len(list(folder.iterdir())) == {count}
+    def test_ids(worker_id):
+        assert int(worker_id[2:]) < int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+"""
+
+
+@pytest.fixture
+def few_cores() -> object:
+    """The inner run inherits it: growth shows although this machine may have many."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:2])
+    yield
+    os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.usefixtures("few_cores")
+@pytest.mark.parametrize("dist", ["load", "worksteal"])
+def test_grows_while_tests_wait(project: Project, dist: str) -> None:
+    project.files(test_a=TOGETHER.format(count=8))
+    run = project.run("-n", "auto", "--dist", dist)
+    assert run.ret == 0, run.out
+    assert run.counts == {"passed": 9}
+    run.match("outpace *up to * while tests wait*", "outpace: up to * workers while tests waited, CPU *% busy")
+
+
+@pytest.mark.usefixtures("few_cores")
+@pytest.mark.parametrize(
+    "args", [("-n2",), ("-n", "auto", "--max-workers=2"), ("-n", "auto", "--maxprocesses=2")], ids=" ".join
+)
+def test_keeps_the_number_that_was_asked_for(project: Project, args: tuple[str, ...]) -> None:
+    project.files(
+        test_a="""
+        import time, pytest
+        @pytest.mark.parametrize("number", range(20))
+        def test_wait(number, worker_id):
+            time.sleep(0.1)
+            assert worker_id in ("gw0", "gw1")
+        """
+    )
+    run = project.run(*args)
+    assert run.ret == 0, run.out
+    run.no_match("outpace: up to *")
+
+
+@pytest.mark.usefixtures("few_cores")
+def test_a_number_from_the_environment_is_kept(project: Project) -> None:
+    project.files(test_a="def test_a(): pass")
+    run = project.run("-n", "auto", env={"PYTEST_XDIST_AUTO_NUM_WORKERS": "2"})
+    run.match("outpace *: 2 workers (PYTEST_XDIST_AUTO_NUM_WORKERS)*")
+
+
+@pytest.mark.usefixtures("few_cores")
+def test_stops_with_extra_workers_at_the_first_failure(project: Project) -> None:
+    project.files(
+        test_a="""
+        import time, pytest
+        @pytest.mark.parametrize("number", range(200))
+        def test_wait(number):
+            time.sleep(0.05)
+            assert number != 60
+        """
+    )
+    run = project.run("-n", "auto", "-x")
+    assert run.ret == 2
+    assert run.counts["failed"] == 1
+    run.match("*stopping after 1 failures*")
+
+
+@pytest.mark.parametrize(
+    ("args", "ini"), [(("--max-workers=none",), ""), (("--max-workers=0",), ""), ((), "outpace_max_workers = many")]
+)
+def test_a_limit_that_is_no_number(project: Project, args: tuple[str, ...], ini: str) -> None:
+    project.files(test_a="def test_a(): pass").ini(ini)
+    run = project.run("-n", "auto", *args)
+    assert run.ret == 4
+    assert "not a number of workers" in run.out + run.err
