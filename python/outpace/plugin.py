@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import entry, forked_start
+from . import entry, forked_start, timeouts
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -34,12 +34,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "safe (auto, the default).",
     )
     parser.addini("outpace_start_method", "How workers start: auto, fork or spawn.", default="auto")
+    timeouts.add_options(parser, group)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from . import hooks
 
     pluginmanager.add_hookspecs(hooks)
+
+
+@pytest.hookimpl
+def pytest_configure(config: pytest.Config) -> None:
+    timeouts.register_marker(config)
 
 
 def start_method(config: pytest.Config) -> str:
@@ -152,10 +158,10 @@ def _take_over(config: pytest.Config) -> None:
     if reason is not None:
         manager.register(_Notice(f"outpace: not used, {reason}; this run is xdist's"), "outpace-notice")
         return _close(config)
-    method = start_method(config)
+    method, times = start_method(config), timeouts.timeouts(config)
     coordinator = _coordinator(config)
     _remove(config, "dsession", "terminaldistreporter")
-    session: OutpaceSession = OutpaceSession(config, coordinator, method)
+    session: OutpaceSession = OutpaceSession(config, coordinator, method, times)
     manager.register(session, "dsession")
 
 

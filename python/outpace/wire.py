@@ -53,6 +53,7 @@ class Kind:
     UNSCHEDULED = 41
     BYE = 42
     DIFFERENT = 43
+    LOOKED = 44
     # template or worker -> coordinator
     W_HELLO = 64
     W_COLLECTED = 65

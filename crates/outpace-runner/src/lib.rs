@@ -9,8 +9,10 @@
 
 #![warn(missing_docs)]
 
+mod actions;
 mod event_loop;
 mod link;
+mod looking;
 mod processes;
 mod reader;
 

@@ -9,6 +9,7 @@ use outpace_schedule::Scheduler;
 
 use crate::event::{Action, Event, Peer};
 use crate::ledger::Ledger;
+use crate::watch::Watching;
 use crate::worker::{Asking, Stage, Worker};
 
 /// Lanes on the board, and so workers alive at one time.
@@ -40,6 +41,10 @@ pub struct Run {
     pub(crate) template_status: String,
     pub(crate) template_exit: Option<String>,
     pub(crate) template_fault: Option<String>,
+    /// It was ended because it took too long.
+    pub(crate) template_hung: bool,
+    /// It is only alive to be looked at, at most until then.
+    pub(crate) farewell: Option<Duration>,
     /// Its connection has ended.
     pub(crate) template_is_deaf: bool,
     /// The collection that item indices refer to, and its payload as received.
@@ -56,6 +61,7 @@ pub struct Run {
     pub(crate) failures: u32,
     pub(crate) finished: bool,
     pub(crate) tick_at: Option<Duration>,
+    pub(crate) watching: Watching,
     pub(crate) now: Duration,
     pub(crate) actions: Vec<Action>,
 }
@@ -78,6 +84,8 @@ impl Run {
             Event::Spawned(peer, pid) => self.on_spawned(peer, pid),
             Event::SpawnFailed(peer, why) => self.on_spawn_failed(peer, &why),
             Event::Revoked { worker, kept } => self.on_revoked(worker, kept),
+            Event::Seen(peer, sight) => self.on_seen(peer, sight),
+            Event::Looked { peer, why, found } => self.on_looked(peer, why, found),
             Event::Tick => {}
         }
         self.on_deadlines();
@@ -87,7 +95,8 @@ impl Run {
 
     /// When `Event::Tick` is wanted next.
     pub fn deadline(&self) -> Option<Duration> {
-        self.workers.values().filter_map(|worker| worker.deadline).chain(self.tick_at).min()
+        let workers = self.workers.values().filter_map(|worker| worker.deadline);
+        workers.chain(self.tick_at).chain(self.farewell).chain(self.watching.deadline()).min()
     }
 
     /// The node id of a test, for messages.

@@ -70,6 +70,8 @@ pub(crate) struct Worker {
     pub(crate) said_bye: bool,
     pub(crate) interrupted: bool,
     pub(crate) killed: bool,
+    /// It was ended because it took too long, at this test or at none.
+    pub(crate) hung: Option<Option<ItemIndex>>,
     pub(crate) closed: Option<Closed>,
     pub(crate) exit: Option<String>,
     /// When patience ends: with the process if it still lives, with the connection if not.
@@ -105,6 +107,7 @@ impl Worker {
             said_bye: false,
             interrupted: false,
             killed: false,
+            hung: None,
             closed: None,
             exit: None,
             deadline: None,
