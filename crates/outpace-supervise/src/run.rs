@@ -90,6 +90,7 @@ impl Run {
         }
         self.on_deadlines();
         self.finish_if_over();
+        self.watch_the_addressed();
         std::mem::take(&mut self.actions)
     }
 

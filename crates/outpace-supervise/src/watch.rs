@@ -20,7 +20,7 @@ use outpace_protocol::{Looked, Timeouts, ToController, Why};
 use crate::event::{Action, Peer};
 use crate::run::{Run, TemplateStage};
 use crate::stop::{GRACE, LINGER};
-use crate::worker::{Asking, Stage};
+use crate::worker::Stage;
 
 /// How often lanes are looked at, at most.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -183,6 +183,21 @@ impl Run {
         self.watching.watches.remove(&peer);
     }
 
+    /// Who is told something has something to do from now on.
+    pub(crate) fn watch_the_addressed(&mut self) {
+        if self.plan.is_none() {
+            return;
+        }
+        let unwatched = |action: &Action| match action {
+            Action::Send(peer, _) if !self.watching.watches.contains_key(peer) => Some(*peer),
+            _ => None,
+        };
+        let peers: Vec<Peer> = self.actions.iter().filter_map(unwatched).collect();
+        for peer in peers {
+            self.refresh(peer);
+        }
+    }
+
     fn pursuit(&self, peer: Peer, sight: Sight) -> Option<Pursuit> {
         if self.finished || self.plan.is_none() {
             return None;
@@ -201,10 +216,11 @@ impl Run {
             Stage::Starting => Some(Pursuit::Start(sight.sequence)),
             Stage::Finishing if sight.phase == Phase::Start => Some(Pursuit::Start(sight.sequence)),
             Stage::Finishing => Some(Pursuit::Finish),
+            // It waits for an answer of ours; in the middle of a teardown where a project schedules for itself.
+            Stage::Active if worker.asking.is_some() => None,
             Stage::Active => match sight.item {
                 Some(item) => Some(Pursuit::Test(sight.sequence, item)),
                 None if sight.phase == Phase::Finish => Some(Pursuit::Finish),
-                None if worker.asking == Some(Asking::Idle) => None,
                 None => Some(Pursuit::Between(sight.sequence)),
             },
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
-use outpace_protocol::{Collection, FromController, FromWorker, Plan, StartMethod, ToWorker};
-use outpace_supervise::{Action, Event, Peer, Run};
+use outpace_protocol::{Collection, FromController, FromWorker, Plan, StartMethod, Timeouts, ToWorker, Why};
+use outpace_supervise::{Action, Event, Found, Peer, Run};
 
 use crate::script::Script;
 
@@ -23,6 +23,7 @@ fn plan(start_method: StartMethod) -> Event {
         maxfail: 0,
         start_method,
         workers,
+        timeouts: Timeouts::default(),
     }))
 }
 
@@ -39,6 +40,7 @@ fn collected_many(peer: Peer, unsafe_to_fork: &[&str], tests: u32) -> Event {
         unsafe_to_fork: unsafe_to_fork.iter().map(|reason| (*reason).to_owned()).collect(),
         node_ids: (0..tests).map(|item| format!("test_a.py::t{item}")).collect(),
         groups: Vec::new(),
+        limits: Vec::new(),
     };
     Event::Message(peer, FromWorker::Collected { collection, payload: Vec::new() })
 }
@@ -54,6 +56,10 @@ fn ask(peer: Peer, position: u32, running: bool) -> Event {
 fn result(peer: Peer, item: u32, finished: bool, failures: u32) -> Event {
     let (item, blob) = (ItemIndex(item), Vec::new());
     Event::Message(peer, FromWorker::Result { item, finished, failures, duration: 1.0, blob })
+}
+
+fn looked(peer: Peer, why: Why) -> Event {
+    Event::Looked { peer, why, found: Found { stacks: "stacks".to_owned(), native: Vec::new() } }
 }
 
 fn bye(peer: Peer) -> Event {
@@ -102,7 +108,7 @@ fn workers_are_forks_of_the_template() {
       Send(Template, Init { lane: 0, input: [] })
     > Controller(Worker { worker: WorkerIndex(1), input: [] })
       ResetLane(1)
-    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)], timeouts: Timeouts { slow: 0, test: 0, grace: 0 } }))
     > Message(Template, Collected { 
       ToController(Collected { worker: WorkerIndex(0), payload: [] })
       ToController(Started(Started { method: Fork, reasons: [] }))
@@ -131,7 +137,7 @@ fn where_a_fork_is_not_safe_the_template_goes_on_as_the_first_worker() {
       Send(Template, Init { lane: 0, input: [] })
     > Controller(Worker { worker: WorkerIndex(1), input: [] })
       ResetLane(1)
-    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)], timeouts: Timeouts { slow: 0, test: 0, grace: 0 } }))
     > Message(Template, Collected { 
       ToController(Collected { worker: WorkerIndex(0), payload: [] })
       ToController(Started(Started { method: Spawn, reasons: ["a thread runs"] }))
@@ -163,7 +169,7 @@ fn a_crashed_worker_is_replaced_and_the_rest_of_its_tests_runs() {
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
     > Exited { pid: 20, cause: "signal 11 (SIGSEGV)" }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 11 (SIGSEGV)", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 11 (SIGSEGV)", innocent: false, hung: false }))
     > Controller(Worker { worker: WorkerIndex(2), input: [] })
       ResetLane(0)
       Fork { worker: WorkerIndex(2), lane: 0, input: [] }
@@ -185,7 +191,7 @@ fn a_test_that_is_to_run_again_after_its_crash_goes_to_whoever_asks() {
     > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Teardown }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Teardown, cause: "signal 9 (SIGKILL)", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Teardown, cause: "signal 9 (SIGKILL)", innocent: false, hung: false }))
     > Controller(Verdict { worker: WorkerIndex(0), requeue: true })
     > Message(Worker(WorkerIndex(1)), Result { item: ItemIndex(1), finished: true, failures: 0, duration: 1.0, blob: [] })
       ToController(Result { worker: WorkerIndex(1), item: ItemIndex(1), finished: true, duration: 1.0, blob: [] })
@@ -217,7 +223,7 @@ fn after_a_stop_running_tests_end_and_nothing_starts() {
     > Exited { pid: 20, cause: "exit code 0" }
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Finish }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false, hung: false }))
     > Message(Worker(WorkerIndex(1)), Result { item: ItemIndex(1), finished: true, failures: 0, duration: 1.0, blob: [] })
       ToController(Result { worker: WorkerIndex(1), item: ItemIndex(1), finished: true, duration: 1.0, blob: [] })
     > Message(Worker(WorkerIndex(1)), Ask { position: 1, running: false })
@@ -227,7 +233,7 @@ fn after_a_stop_running_tests_end_and_nothing_starts() {
     > Closed { peer: Worker(WorkerIndex(1)), fault: None, position: 1, phase: Finish }
     > Exited { pid: 21, cause: "exit code 0" }
       Kill(21)
-      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false, hung: false }))
       Send(Template, Exit)
       ToController(Finished(Finished { done: 2, not_run: [ItemIndex(2), ItemIndex(3), ItemIndex(4), ItemIndex(5)], interrupted: [] }))
     "#);
@@ -237,6 +243,7 @@ fn after_a_stop_running_tests_end_and_nothing_starts() {
 fn ctrl_c_interrupts_the_running_test_and_kills_a_worker_that_does_not_care() {
     let mut script = until_testing();
     script.hear(Event::Controller(FromController::Stop { interrupt: true, kill: false }));
+    script.hear(looked(worker(0), Why::Stop));
     script.hear(result(worker(0), 0, false, 0)).hear(bye(worker(0)));
     script.hear(closed(worker(0), 1, Phase::Finish)).hear(exited(20, "exit code 2"));
     script.wait(Duration::from_secs(11)).hear(closed(worker(1), 1, Phase::Call));
@@ -245,8 +252,11 @@ fn ctrl_c_interrupts_the_running_test_and_kills_a_worker_that_does_not_care() {
     > Controller(Stop { interrupt: true, kill: false })
       Halt(0)
       Halt(1)
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Stop, hold: None }
+      Look { peer: Worker(WorkerIndex(1)), pid: 21, why: Stop, hold: None }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Stop, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Stop, item: None, phase: Idle, doing: "", since: 0, phase_since: 0, limit: 0, stacks: "stacks", native: [] }))
       Interrupt(20)
-      Interrupt(21)
     > Message(Worker(WorkerIndex(0)), Result { item: ItemIndex(0), finished: false, failures: 0, duration: 1.0, blob: [] })
       ToController(Result { worker: WorkerIndex(0), item: ItemIndex(0), finished: false, duration: 1.0, blob: [] })
     > Message(Worker(WorkerIndex(0)), Bye([]))
@@ -254,13 +264,13 @@ fn ctrl_c_interrupts_the_running_test_and_kills_a_worker_that_does_not_care() {
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Finish }
     > Exited { pid: 20, cause: "exit code 2" }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: Some(ItemIndex(0)), phase: Finish, cause: "exit code 2", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: Some(ItemIndex(0)), phase: Finish, cause: "exit code 2", innocent: false, hung: false }))
     > Tick
       Kill(21)
     > Closed { peer: Worker(WorkerIndex(1)), fault: None, position: 1, phase: Call }
     > Exited { pid: 21, cause: "signal 9 (SIGKILL)" }
       Kill(21)
-      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: Some(ItemIndex(1)), phase: Call, cause: "signal 9 (SIGKILL)", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: Some(ItemIndex(1)), phase: Call, cause: "signal 9 (SIGKILL)", innocent: false, hung: false }))
       Send(Template, Exit)
       ToController(Finished(Finished { done: 0, not_run: [ItemIndex(2), ItemIndex(3), ItemIndex(4), ItemIndex(5)], interrupted: [ItemIndex(0), ItemIndex(1)] }))
     "#);
@@ -282,7 +292,7 @@ fn workers_that_died_with_their_template_are_not_to_blame_and_spawned_ones_take_
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
     > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: None, phase: Call, cause: "signal 9 (SIGKILL)", innocent: true }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: None, phase: Call, cause: "signal 9 (SIGKILL)", innocent: true, hung: false }))
     > Controller(Worker { worker: WorkerIndex(2), input: [] })
       ResetLane(0)
       Spawn { peer: Worker(WorkerIndex(2)), argv: ["python"] }
@@ -314,7 +324,7 @@ fn the_template_that_dies_while_it_collects_ends_the_run_with_a_reason() {
     > Controller(Worker { worker: WorkerIndex(0), input: [] })
       ResetLane(0)
       Send(Template, Init { lane: 0, input: [] })
-    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)], timeouts: Timeouts { slow: 0, test: 0, grace: 0 } }))
     > Message(Template, Status("collecting test_a.py"))
     > Exited { pid: 10, cause: "signal 11 (SIGSEGV)" }
       Close(Template)
