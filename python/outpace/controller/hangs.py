@@ -46,12 +46,14 @@ class Look:
         """"gw1 test_x.py::test_y has been in call for 60 s"."""
         if self.nodeid is not None:
             phase = "between two phases" if self.phase == "idle" else f"in {self.phase}"
-            whole = f" ({self.since:.0f} s in all)" if self.since - self.phase_since >= 1 else ""
-            return f"{self.who} {self.nodeid} has been {phase} for {self.phase_since:.0f} s{whole}"
-        return f"{self.who} has been {self.doing} for {self.since:.0f} s"
+            whole = f" ({_seconds(self.since)} in all)" if self.since - self.phase_since >= 1 else ""
+            return f"{self.who} {self.nodeid} has been {phase} for {_seconds(self.phase_since)}{whole}"
+        return f"{self.who} has been {self.doing} for {_seconds(self.since)}"
 
     def lines(self) -> list[str]:
         lines = list(self.stacks.lines(self.root))
+        if self.stacks.tasks:
+            lines.insert(0, self.where)
         if self.native:
             lines += [f"Process {self.pid} ({self.who}):", *(f"  {line}" for line in self.native)]
         return lines
@@ -149,7 +151,7 @@ class Hangs:
         if look is None:
             return f"worker {node.gateway.id!r} hung after its last test and was ended"
         where = f", {look.where}" if look.where else ""
-        text = f"worker {node.gateway.id!r} hung while {look.doing} for {look.since:.0f} s and was ended{where}"
+        text = f"worker {node.gateway.id!r} hung while {look.doing} for {_seconds(look.since)} and was ended{where}"
         return "\n".join([text, *(f"    {line}" for line in look.lines())])
 
     # -- the end of an interrupted run
@@ -161,6 +163,10 @@ class Hangs:
             terminal.write_line(f"{look.busy()}{', ' if look.where else ''}{look.where}")
             for line in look.lines():
                 terminal.write_line(line)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
 def _doing(phase: str, status: str) -> str:

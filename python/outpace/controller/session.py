@@ -309,6 +309,11 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         if down["hung"] and nodeid is not None:
             self._hung_tests.add(nodeid)
             self._replace_hung(node, error)
+        elif down["hung"] and down["phase"] == "finish":
+            # There was nothing left for it to do, nor for one in its place.
+            self.config.hook.pytest_testnodedown(node=node, error=error)
+            self._active_nodes.discard(node)
+            self._forget(node)
         else:
             self.worker_errordown(node, error)
         again = nodeid is not None and nodeid in self._again
