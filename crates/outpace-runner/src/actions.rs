@@ -65,7 +65,8 @@ impl Engine {
     }
 
     fn look(&self, peer: Peer, pid: i32, why: Why, hold: Option<u32>) {
-        let (board, lane, inputs) = (Arc::clone(&self.board), self.lanes.get(&peer).copied(), self.to_inputs.clone());
+        let (board, lane, inputs) =
+            (Arc::clone(&self.board), self.lanes.get(&peer).copied(), self.to_inputs.clone());
         tokio::spawn(async move {
             let found = look_closely(pid, board, lane, why, hold).await;
             let _ = inputs.send(Input::Looked(peer, why, found));

@@ -40,7 +40,13 @@ impl Lookout {
 }
 
 /// Finds out where a process is.
-pub(crate) async fn look_closely(pid: i32, board: Arc<Board>, lane: Option<u32>, why: Why, hold: Option<u32>) -> Found {
+pub(crate) async fn look_closely(
+    pid: i32,
+    board: Arc<Board>,
+    lane: Option<u32>,
+    why: Why,
+    hold: Option<u32>,
+) -> Found {
     let native = native_state(Pid(pid));
     let stacks = match stacks(Pid(pid), &board, lane, why, hold).await {
         Ok(stacks) => stacks,
@@ -71,10 +77,11 @@ async fn stacks(
     }
     if may_tell_tasks(&text, why) {
         // One that is to stand still tells them by itself.
-        let told = hold.is_some() || lane.is_some_and(|lane| {
-            board.set_asked(lane, TELL_TASKS);
-            ask(pid).is_ok()
-        });
+        let told = hold.is_some()
+            || lane.is_some_and(|lane| {
+                board.set_asked(lane, TELL_TASKS);
+                ask(pid).is_ok()
+            });
         if told && !text.contains("asyncio task ") {
             text.push_str(&wait_for(&mut file, TASKS_PATIENCE).await);
         }
@@ -127,7 +134,10 @@ mod tests {
     fn what_is_to_be_interrupted_anyway_may_be_asked_whatever_it_does() {
         for why in [Why::Limit, Why::Stop] {
             assert!(may_tell_tasks(CODE, why));
-            assert!(!may_tell_tasks("Current thread 0x1 (most recent call first):\n  File \"t.py\", line 3 in x\n", why));
+            assert!(!may_tell_tasks(
+                "Current thread 0x1 (most recent call first):\n  File \"t.py\", line 3 in x\n",
+                why
+            ));
         }
     }
 }

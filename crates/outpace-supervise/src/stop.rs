@@ -43,7 +43,9 @@ impl Run {
     fn interrupt_running(&mut self) {
         let deadline = self.now + GRACE;
         let mut running = Vec::new();
-        for (index, worker) in self.workers.iter_mut().filter(|(_, worker)| worker.is_live() && !worker.said_bye) {
+        for (index, worker) in
+            self.workers.iter_mut().filter(|(_, worker)| worker.is_live() && !worker.said_bye)
+        {
             let collecting = matches!(worker.stage, Stage::Starting | Stage::Collected);
             if !worker.granted.is_empty() || collecting || worker.stage == Stage::Finishing {
                 worker.interrupted = true;

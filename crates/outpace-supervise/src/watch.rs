@@ -119,8 +119,7 @@ impl Watching {
     }
 
     pub(crate) fn set_limits(&mut self, limits: &[(ItemIndex, u64)]) {
-        self.limits =
-            limits.iter().map(|(item, limit)| (*item, Duration::from_millis(*limit))).collect();
+        self.limits = limits.iter().map(|(item, limit)| (*item, Duration::from_millis(*limit))).collect();
     }
 
     pub(crate) fn deadline(&self) -> Option<Duration> {
@@ -154,7 +153,8 @@ impl Watching {
 
     /// How often lanes are to be looked at; `None` while no time matters.
     fn every(&self) -> Option<Duration> {
-        let shortest = self.limits.values().copied().filter_map(positive).chain(self.slow()).chain(self.test()).min()?;
+        let shortest =
+            self.limits.values().copied().filter_map(positive).chain(self.slow()).chain(self.test()).min()?;
         Some((shortest / 4).clamp(LOOK_AT_MOST_EVERY, LOOK_EVERY))
     }
 }
@@ -449,11 +449,13 @@ impl Run {
         let first = self.workers.keys().next().copied().unwrap_or(WorkerIndex(0));
         let (worker, doing) = match self.worker_of(peer) {
             None => (first, self.template_status.clone()),
-            Some(index) => (index, self.workers.get(&index).map_or(String::new(), |each| each.status.clone())),
+            Some(index) => {
+                (index, self.workers.get(&index).map_or(String::new(), |each| each.status.clone()))
+            }
         };
-        let buried = self.worker_of(peer).is_some_and(|_| {
-            self.workers.get(&worker).is_none_or(|worker| worker.stage == Stage::Down)
-        });
+        let buried = self
+            .worker_of(peer)
+            .is_some_and(|_| self.workers.get(&worker).is_none_or(|worker| worker.stage == Stage::Down));
         let Some(pid) = self.pid_of(peer).filter(|_| !buried && !self.finished) else { return };
         let watch = self.watching.watches.get(&peer);
         let item = match watch.map(|watch| watch.pursuit) {

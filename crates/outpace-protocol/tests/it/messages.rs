@@ -2,8 +2,8 @@
 
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
-    Collection, Down, Exited, Finished, FromController, FromWorker, Hello, Looked, Plan, StartMethod, Started,
-    Timeouts, ToController, ToWorker, Why,
+    Collection, Down, Exited, Finished, FromController, FromWorker, Hello, Looked, Plan, StartMethod,
+    Started, Timeouts, ToController, ToWorker, Why,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -60,8 +60,11 @@ fn phase() -> impl Strategy<Value = Phase> {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let timeouts = (any::<u64>(), any::<u64>(), any::<u64>())
-        .prop_map(|(slow, test, grace)| Timeouts { slow, test, grace });
+    let timeouts = (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(slow, test, grace)| Timeouts {
+        slow,
+        test,
+        grace,
+    });
     (mode(), any::<bool>(), any::<u32>(), start_method(), vec(worker(), 0..9), timeouts).prop_map(
         |(mode, reorder, maxfail, start_method, workers, timeouts)| Plan {
             mode,
@@ -154,10 +157,12 @@ fn collection() -> impl Strategy<Value = Collection> {
         vec((text(), Just(None)), 0..10).prop_map(|tests| (tests, false)),
         vec((text(), option::of(text())), 0..10).prop_map(|tests| (tests, true)),
     ];
-    (vec(text(), 0..3), tests, vec((item(), any::<u64>()), 0..3)).prop_map(|(unsafe_to_fork, (tests, grouped), limits)| {
-        let (node_ids, groups): (Vec<String>, Vec<Option<String>>) = tests.into_iter().unzip();
-        Collection { unsafe_to_fork, node_ids, groups: if grouped { groups } else { Vec::new() }, limits }
-    })
+    (vec(text(), 0..3), tests, vec((item(), any::<u64>()), 0..3)).prop_map(
+        |(unsafe_to_fork, (tests, grouped), limits)| {
+            let (node_ids, groups): (Vec<String>, Vec<Option<String>>) = tests.into_iter().unzip();
+            Collection { unsafe_to_fork, node_ids, groups: if grouped { groups } else { Vec::new() }, limits }
+        },
+    )
 }
 
 pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {

@@ -5,8 +5,8 @@
 
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
-    Collection, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Looked, Plan, StartMethod, Started,
-    Timeouts, ToController, ToWorker, Why,
+    Collection, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Looked, Plan, StartMethod,
+    Started, Timeouts, ToController, ToWorker, Why,
 };
 use serde_json::{Value, json};
 

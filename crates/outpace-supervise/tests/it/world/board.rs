@@ -27,14 +27,8 @@ pub(crate) struct Board(BTreeMap<u32, Lane>);
 
 impl Board {
     pub(crate) fn reset(&mut self, lane: u32) {
-        let fresh = Lane {
-            limit: u32::MAX,
-            position: 0,
-            phase: Phase::Idle,
-            sequence: 0,
-            item: None,
-            answered: 0,
-        };
+        let fresh =
+            Lane { limit: u32::MAX, position: 0, phase: Phase::Idle, sequence: 0, item: None, answered: 0 };
         self.0.insert(lane, fresh);
     }
 

@@ -132,7 +132,8 @@ impl World {
     /// It is said again and again that something is slow: after a while the user kills what hangs.
     fn on_slow(&mut self) {
         self.slow_lines += 1;
-        let hung = self.processes.values().find(|process| process.alive && process.hung).map(|process| process.pid);
+        let hung =
+            self.processes.values().find(|process| process.alive && process.hung).map(|process| process.pid);
         if self.slow_lines.is_multiple_of(50)
             && let Some(pid) = hung
         {

@@ -53,7 +53,11 @@ impl World {
         if self.dice.permille(faults.usage_error) {
             return self.then(pid, State::Finishing, Duration::ZERO);
         }
-        let mut collection = Collection { node_ids: self.scenario.node_ids(), limits: self.scenario.limits.clone(), ..Collection::default() };
+        let mut collection = Collection {
+            node_ids: self.scenario.node_ids(),
+            limits: self.scenario.limits.clone(),
+            ..Collection::default()
+        };
         if self.scenario.unsafe_to_fork {
             collection.unsafe_to_fork.push("a thread runs".to_owned());
         }
