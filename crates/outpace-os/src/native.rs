@@ -60,13 +60,12 @@ fn system_call(pid: Pid) -> Option<String> {
 fn child_line(pid: Pid) -> Option<String> {
     let stat = Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)?;
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let mut command = String::from_utf8_lossy(&command).replace('\0', " ").trim().to_owned();
-    if command.is_empty() {
-        command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
+    let mut command = String::from_utf8_lossy(&command).replace('\0', " ");
+    if command.trim().is_empty() {
+        command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     }
-    if command.chars().count() > 120 {
-        command = command.chars().take(119).chain(['…']).collect();
-    }
+    let long = command.trim().chars().count() > 120;
+    let command: String = command.trim().chars().take(120).chain(long.then_some('…')).collect();
     let uptime = u64::try_from(clock_gettime(ClockId::Boottime).tv_sec).unwrap_or(0);
     let age = uptime.saturating_sub(stat.started_ticks / clock_ticks_per_second());
     Some(format!("child process {pid}, {}, for {age} s: {command}", state_name(stat.state)))

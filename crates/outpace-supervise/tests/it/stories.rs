@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{Collection, FromController, FromWorker, Plan, StartMethod, Timeouts, ToWorker, Why};
-use outpace_supervise::{Action, Event, Found, Peer, Run};
+use outpace_supervise::{Action, Event, Found, Peer, Run, Sight};
 
 use crate::script::Script;
 
@@ -387,4 +387,138 @@ fn a_worker_that_lost_tests_gets_none_ahead_or_it_would_start_the_lost_ones() {
     let ahead = Event::Message(worker(0), FromWorker::Ahead);
     let actions = run.handle(ahead, Duration::from_millis(20));
     assert_eq!(actions, [Action::Send(worker(0), ToWorker::Nothing)]);
+}
+
+const SLOW: Timeouts = Timeouts { slow: 1_000, test: 3_000, grace: 500 };
+
+fn seen(number: u32, sequence: u32, item: u32, phase: Phase, answered: u32) -> Event {
+    Event::Seen(worker(number), Sight { sequence, item: Some(ItemIndex(item)), phase, answered })
+}
+
+/// The first worker is seen at its first test.
+fn until_watched() -> Script {
+    let mut script = Script::default();
+    script.hear(Event::Controller(FromController::Template { argv: vec!["python".to_owned()] }));
+    script.hear(Event::Spawned(Peer::Template, TEMPLATE_PID)).hear(announce(0));
+    script.hear(Event::Controller(FromController::Plan(Plan {
+        mode: DistMode::Load,
+        reorder: true,
+        maxfail: 0,
+        start_method: StartMethod::Fork,
+        workers: vec![WorkerIndex(0)],
+        timeouts: SLOW,
+    })));
+    script.hear(collected(Peer::Template, &[])).hear(ready(worker(0), 20)).hear(ask(worker(0), 0, false));
+    script.hear(seen(0, 1, 0, Phase::Call, 0)).forget();
+    script
+}
+
+#[test]
+fn a_slow_test_is_looked_at_again_and_again_and_left_alone_once_it_has_gone_on() {
+    let mut script = until_watched();
+    script.wait(Duration::from_millis(999)).wait(Duration::from_millis(1));
+    script.hear(looked(worker(0), Why::Slow)).wait(Duration::from_secs(1));
+    script.hear(seen(0, 2, 1, Phase::Setup, 0)).hear(looked(worker(0), Why::Slow));
+    script.wait(Duration::from_millis(999));
+    assert_snapshot!(script, @r#"
+    > Tick
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Slow, hold: None }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Slow, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Slow, item: Some(ItemIndex(0)), phase: Call, doing: "", since: 1000, phase_since: 1000, limit: 3000, stacks: "stacks", native: [] }))
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Slow, hold: None }
+    > Seen(Worker(WorkerIndex(0)), Sight { sequence: 2, item: Some(ItemIndex(1)), phase: Setup, answered: 0 })
+    > Looked { peer: Worker(WorkerIndex(0)), why: Slow, found: Found { stacks: "stacks", native: [] } }
+    > Tick
+    "#);
+}
+
+#[test]
+fn a_test_over_its_limit_is_looked_at_and_fails_when_it_is_asked_to() {
+    let mut script = until_watched();
+    script.wait(Duration::from_secs(3)).hear(looked(worker(0), Why::Limit));
+    script.wait(Duration::from_millis(100));
+    script.hear(seen(0, 1, 0, Phase::Teardown, 2)).wait(Duration::from_millis(450));
+    script.hear(seen(0, 2, 1, Phase::Setup, 2)).wait(Duration::from_millis(500));
+    assert_snapshot!(script, @r#"
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Limit, hold: Some(2) }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Limit, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Limit, item: Some(ItemIndex(0)), phase: Call, doing: "", since: 3000, phase_since: 3000, limit: 3000, stacks: "stacks", native: [] }))
+      AskToFail { peer: Worker(WorkerIndex(0)), pid: 20, asked: 2 }
+    > Tick
+      AskToFail { peer: Worker(WorkerIndex(0)), pid: 20, asked: 2 }
+    > Seen(Worker(WorkerIndex(0)), Sight { sequence: 1, item: Some(ItemIndex(0)), phase: Teardown, answered: 2 })
+    > Tick
+    > Seen(Worker(WorkerIndex(0)), Sight { sequence: 2, item: Some(ItemIndex(1)), phase: Setup, answered: 2 })
+    > Tick
+    "#);
+}
+
+#[test]
+fn a_test_that_does_not_fail_when_asked_to_is_ended_and_blamed() {
+    let mut script = until_watched();
+    script.wait(Duration::from_secs(3)).hear(looked(worker(0), Why::Limit));
+    script.wait(Duration::from_millis(500)).wait(Duration::from_millis(500));
+    script.hear(closed(worker(0), 1, Phase::Call)).hear(exited(20, "signal 9 (SIGKILL)"));
+    assert_snapshot!(script, @r#"
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Limit, hold: Some(2) }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Limit, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Limit, item: Some(ItemIndex(0)), phase: Call, doing: "", since: 3000, phase_since: 3000, limit: 3000, stacks: "stacks", native: [] }))
+      AskToFail { peer: Worker(WorkerIndex(0)), pid: 20, asked: 2 }
+    > Tick
+      Terminate(20)
+    > Tick
+      Kill(20)
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
+    > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 9 (SIGKILL)", innocent: false, hung: true }))
+    "#);
+}
+
+#[test]
+fn a_test_that_began_just_before_its_process_was_ended_is_not_to_blame() {
+    let mut script = until_watched();
+    script.wait(Duration::from_secs(3)).hear(looked(worker(0), Why::Limit));
+    script.wait(Duration::from_millis(500)).wait(Duration::from_millis(500)).forget();
+    script.hear(ask(worker(0), 1, true)).hear(result(worker(0), 0, true, 0));
+    script.hear(closed(worker(0), 2, Phase::Setup)).hear(exited(20, "signal 9 (SIGKILL)"));
+    assert_snapshot!(script, @r#"
+    > Message(Worker(WorkerIndex(0)), Ask { position: 1, running: true })
+      Send(Worker(WorkerIndex(0)), Grant { position: 1, items: [ItemIndex(1)] })
+    > Message(Worker(WorkerIndex(0)), Result { item: ItemIndex(0), finished: true, failures: 0, duration: 1.0, blob: [] })
+      ToController(Result { worker: WorkerIndex(0), item: ItemIndex(0), finished: true, duration: 1.0, blob: [] })
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 2, phase: Setup }
+    > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: None, phase: Setup, cause: "signal 9 (SIGKILL)", innocent: true, hung: false }))
+    "#);
+}
+
+#[test]
+fn a_worker_that_does_not_exit_is_looked_at_and_ended() {
+    let mut script = until_watched();
+    script.hear(bye(worker(0))).wait(Duration::from_secs(3)).hear(looked(worker(0), Why::Limit));
+    script.wait(Duration::from_millis(500)).hear(closed(worker(0), 1, Phase::Finish));
+    script.hear(exited(20, "signal 9 (SIGKILL)"));
+    assert_snapshot!(script, @r#"
+    > Message(Worker(WorkerIndex(0)), Bye([]))
+      ToController(Bye { worker: WorkerIndex(0), blob: [] })
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Limit, hold: None }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Limit, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Limit, item: None, phase: Call, doing: "exiting", since: 3000, phase_since: 3000, limit: 3000, stacks: "stacks", native: [] }))
+      Terminate(20)
+    > Tick
+      Kill(20)
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Finish }
+    > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: None, phase: Finish, cause: "signal 9 (SIGKILL)", innocent: false, hung: true }))
+      Send(Template, Exit)
+      ToController(Finished(Finished { done: 0, not_run: [ItemIndex(0), ItemIndex(1), ItemIndex(2), ItemIndex(3), ItemIndex(4), ItemIndex(5)], interrupted: [] }))
+    "#);
 }
