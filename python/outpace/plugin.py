@@ -43,7 +43,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hooks)
 
 
-@pytest.hookimpl
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     timeouts.register_marker(config)
 

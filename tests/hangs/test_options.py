@@ -19,7 +19,7 @@ MARKED = """
         def test_unlimited(self): time.sleep(1.5)
     def test_plain(): pass
 """
-needs_plugin = pytest.mark.skipif(not importlib.util.find_spec("pytest_timeout"), reason="pytest-timeout is not installed")
+needs_plugin = pytest.mark.skipif(not importlib.util.find_spec("pytest_timeout"), reason="needs pytest-timeout")
 
 
 @pytest.mark.parametrize("how", [("--test-timeout=1",), ("-o", "outpace_test_timeout=1")])
@@ -50,7 +50,7 @@ def test_marker(arena: Arena, method: str) -> None:
     arena.write("test_a.py", MARKED.format(0.7, 600))
     run = arena.run("-n2", "--strict-markers", f"--start-method={method}", "-p", "no:timeout", "--slow-timeout=0")
     assert run.code == 1, run.output
-    run.assert_says("the test took longer than 0.7 s (call)", "the test took longer than 0.8 s (call)", "2 failed, 2 passed")
+    run.assert_says("took longer than 0.7 s (call)", "took longer than 0.8 s (call)", "2 failed, 2 passed")
     run.assert_clean()
 
 

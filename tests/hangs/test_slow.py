@@ -47,7 +47,7 @@ def test_the_line_in_the_coroutine(arena: Arena) -> None:
 def test_collection(arena: Arena) -> None:
     arena.write("test_a.py", "import time\ntime.sleep(1.8)\ndef test_a(): pass\n")
     run = arena.run("-n2", "--slow-timeout=0.5")
-    run.assert_says("the process that collects the tests has been collecting test_a.py for ", "at test_a.py:2 in <module>")
+    run.assert_says("the process that collects the tests has been collecting test_a.py for ", "at test_a.py:2 in <")
     assert run.code == 0
 
 

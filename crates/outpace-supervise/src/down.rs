@@ -188,7 +188,7 @@ impl Run {
             self.template = TemplateStage::Dead;
         }
         // The one it took too long at may have ended just before its process did.
-        let other = hung.is_some_and(|item| running != item && (running.is_some() || item.is_some()));
+        let other = hung.is_some_and(|hung| running != hung.item);
         let innocent = crashed
             && (template_died || other)
             && !interrupted

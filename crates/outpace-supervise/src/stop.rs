@@ -8,7 +8,7 @@ use outpace_protocol::{Finished, ToController, ToWorker};
 use crate::event::{Action, Peer};
 use crate::run::{Run, TemplateStage};
 use crate::watch::PATIENCE;
-use crate::worker::Stage;
+use crate::worker::{Hung, Stage};
 
 /// What a worker gets between SIGINT and SIGKILL, and between its goodbye and its exit.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
@@ -164,7 +164,7 @@ impl Run {
             }
             worker.killed = true;
             if worker.said_bye && !worker.interrupted {
-                worker.hung = Some(None);
+                worker.hung = Some(Hung::default());
             }
             worker.deadline = Some(again);
             match worker.pid {

@@ -20,7 +20,7 @@ use outpace_protocol::{Looked, Timeouts, ToController, Why};
 use crate::event::{Action, Peer};
 use crate::run::{Run, TemplateStage};
 use crate::stop::{GRACE, LINGER};
-use crate::worker::Stage;
+use crate::worker::{Hung, Stage};
 
 /// How often lanes are looked at, at most.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -422,7 +422,7 @@ impl Run {
         match self.worker_of(peer) {
             Some(index) => {
                 if let Some(worker) = self.workers.get_mut(&index).filter(|worker| !worker.interrupted) {
-                    worker.hung = Some(item);
+                    worker.hung = Some(Hung { item });
                 }
             }
             None => self.template_hung = true,
