@@ -28,6 +28,7 @@ test-python: $(VENV)/.installed $(PLUGINS)/.installed
 	$(BIN)/python -m pytest -q tests/protocol
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/contract)
 	$(call again,$(BIN)/python -m pytest -q tests/faults)
+	$(call again,$(BIN)/python -m pytest -q tests/hangs)
 	$(call again,$(BIN)/python -m pytest -q tests/xdist)
 	$(BIN)/python -m pytest -q benches
 	$(BIN)/python -m pytest -q tools

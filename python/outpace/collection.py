@@ -1,14 +1,24 @@
-"""The payload of a collection: node ids in order, groups beside them, and what speaks against a fork."""
+"""The payload of a collection: node ids in order, groups and limits beside them, and what speaks against a fork."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from .timeouts import to_milliseconds
 
 
-def encode(ids: Sequence[str], groups: Sequence[str | None] = (), unsafe_to_fork: Sequence[str] = ()) -> bytes:
-    head = json.dumps({"unsafe_to_fork": list(unsafe_to_fork), "groups": list(groups)}).encode()
+def encode(
+    ids: Sequence[str],
+    groups: Sequence[str | None] = (),
+    unsafe_to_fork: Sequence[str] = (),
+    limits: Mapping[int, float] = MappingProxyType({}),
+) -> bytes:
+    milliseconds = [(index, to_milliseconds(seconds)) for index, seconds in limits.items()]
+    content = {"unsafe_to_fork": list(unsafe_to_fork), "groups": list(groups), "limits": milliseconds}
+    head = json.dumps(content).encode()
     encoded = [nodeid.encode("utf-8", "surrogatepass") for nodeid in ids]
     return b"".join(
         (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import entry, forked_start
+from . import entry, forked_start, timeouts
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini("outpace_max_workers", "The most workers that `-n auto` may have while tests wait.", default="")
     parser.addini("outpace_start_method", "How workers start: auto, fork or spawn.", default="auto")
+    timeouts.add_options(parser, group)
 
 
 def _count(text: str) -> int:
@@ -56,6 +57,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from . import hooks
 
     pluginmanager.add_hookspecs(hooks)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    timeouts.register_marker(config)
 
 
 def start_method(config: pytest.Config) -> str:
@@ -171,10 +177,10 @@ def _take_over(config: pytest.Config) -> None:
     if reason is not None:
         manager.register(_Notice(f"outpace: not used, {reason}; this run is xdist's"), "outpace-notice")
         return _close(config)
-    method = start_method(config)
+    method, times = start_method(config), timeouts.timeouts(config)
     coordinator = _coordinator(config)
     _remove(config, "dsession", "terminaldistreporter")
-    session: OutpaceSession = OutpaceSession(config, coordinator, method)
+    session: OutpaceSession = OutpaceSession(config, coordinator, method, times)
     manager.register(session, "dsession")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
+
+
+def add_section(report: Any, name: str, text: str) -> None:
+    """To what a failed report shows of its failure, so that every reporter shows it; else to its sections."""
+    add = getattr(report.longrepr, "addsection", None)
+    if add is not None:
+        add(name, text)
+    else:
+        report.sections.append((name, text))
 
 
 def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
@@ -62,6 +72,18 @@ def fd_captures(config: pytest.Config) -> list[Any]:
     streams = getattr(manager, "_global_capturing", None)
     captures = (getattr(streams, name, None) for name in ("in_", "out", "err"))
     return [capture for capture in captures if hasattr(capture, "targetfd_save")]
+
+
+def is_caught_by_pytest(frame: FrameType) -> bool:
+    """Whether ``frame`` is what ``CallInfo.from_call`` calls: what is raised above it becomes a report."""
+    caller = frame.f_back
+    if caller is None or caller.f_code.co_name != "from_call":
+        return False
+    if caller.f_globals.get("__name__") != "_pytest.runner":
+        return False
+    module = frame.f_globals.get("__name__", "")
+    # What it calls outside of its `try` are clocks, constructors and the like.
+    return not module.startswith("_pytest.") or frame.f_code.co_name in ("<lambda>", "collect")
 
 
 def is_capturing(capture: Any) -> bool:

@@ -57,6 +57,7 @@ class Kind:
     DIFFERENT = 43
     GROW = 50
     POOL = 51
+    LOOKED = 44
     # template or worker -> coordinator
     W_HELLO = 64
     W_COLLECTED = 65

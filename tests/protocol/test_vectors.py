@@ -61,7 +61,12 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "RESULT": layout("<IIId", "worker", "item", "finished", "duration", blob="blob"),
     "EVENT": layout("<I", "worker", blob="blob"),
     "BYE": layout("<I", "worker", blob="blob"),
-    "W_COLLECTED": lambda fields: collection.encode(fields["node_ids"], fields["groups"], fields["unsafe_to_fork"]),
+    "W_COLLECTED": lambda fields: collection.encode(
+        fields["node_ids"],
+        fields["groups"],
+        fields["unsafe_to_fork"],
+        {index: milliseconds / 1000 for index, milliseconds in fields["limits"]},
+    ),
     "W_READY": layout("<i", "pid", blob="info"),
     "W_RESULT": w_result,
     "W_ASK": layout("<II", "position", "running"),

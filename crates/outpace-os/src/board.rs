@@ -15,6 +15,10 @@
 //! | 24 | `u64` | 1: the worker is registered for [`crate::fence_registered()`] | worker |
 //! | 32 | `u64` | produced: bytes ever put into the ring | worker |
 //! | 40 | `u64` | consumed: bytes ever taken from the ring | coordinator |
+//! | 48 | `u32` | sequence: tests and files begun by this process | worker |
+//! | 52 | `u32` | stacks: descriptor of its [`crate::StackFile`] + 1, 0 for none | worker |
+//! | 56 | `u32` | asked: what is to fail, a sequence + 1 in the lower 30 bits; see [`TELL_TASKS`] | coordinator |
+//! | 60 | `u32` | answered: what was made to fail, as it was asked | worker |
 //!
 //! Behind the lanes each worker has a ring of [`RING_BYTES`]: what it reports goes there without a system call, and
 //! is still there when it dies. Byte `n` of the stream is at `n % RING_BYTES`.
@@ -41,6 +45,11 @@ pub const LANE_BYTES: usize = size_of::<Lane>();
 /// Size of a worker's ring.
 pub const RING_BYTES: usize = 64 * 1024;
 
+/// In the word `asked`: nothing is to fail, the process is to write its `asyncio` tasks down.
+pub const TELL_TASKS: u32 = 1 << 31;
+/// In the word `asked`: it is to fail soon, and to stand still until it is asked again without this bit.
+pub const STAND_STILL: u32 = 1 << 30;
+
 /// The limit that limits nothing.
 pub const NO_LIMIT: u32 = u32::MAX;
 
@@ -54,6 +63,10 @@ struct Lane {
     registered: AtomicU64,
     produced: AtomicU64,
     consumed: AtomicU64,
+    sequence: AtomicU32,
+    stacks: AtomicU32,
+    asked: AtomicU32,
+    answered: AtomicU32,
 }
 
 /// The coordinator's view of the board. A lane number past the end is a bug of the caller, and panics.
@@ -111,6 +124,10 @@ impl Board {
         lane.registered.store(0, Ordering::SeqCst);
         lane.produced.store(0, Ordering::SeqCst);
         lane.consumed.store(0, Ordering::SeqCst);
+        lane.sequence.store(0, Ordering::SeqCst);
+        lane.stacks.store(0, Ordering::SeqCst);
+        lane.asked.store(0, Ordering::SeqCst);
+        lane.answered.store(0, Ordering::SeqCst);
         lane.limit.store(NO_LIMIT.to_le(), Ordering::SeqCst);
     }
 
@@ -144,6 +161,26 @@ impl Board {
     pub fn phase_began(&self, lane: u32) -> f64 {
         let seconds = f64::from_bits(u64::from_le(self.lane(lane).phase_began.load(Ordering::SeqCst)));
         if seconds.is_finite() { seconds } else { 0.0 }
+    }
+
+    /// How many tests and files the process has begun.
+    pub fn sequence(&self, lane: u32) -> u32 {
+        u32::from_le(self.lane(lane).sequence.load(Ordering::SeqCst))
+    }
+
+    /// The descriptor to which the process writes its stacks.
+    pub fn stacks(&self, lane: u32) -> Option<u32> {
+        u32::from_le(self.lane(lane).stacks.load(Ordering::SeqCst)).checked_sub(1)
+    }
+
+    /// Says what [`crate::ask`] is to mean.
+    pub fn set_asked(&self, lane: u32, asked: u32) {
+        self.lane(lane).asked.store(asked.to_le(), Ordering::SeqCst);
+    }
+
+    /// What the process let fail last.
+    pub fn answered(&self, lane: u32) -> u32 {
+        u32::from_le(self.lane(lane).answered.load(Ordering::SeqCst))
     }
 
     /// Whether the worker says that it is registered for the quick fence.

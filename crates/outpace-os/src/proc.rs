@@ -70,6 +70,8 @@ pub(crate) struct Stat {
     pub(crate) parent: Pid,
     cpu_ticks: u64,
     threads: u32,
+    /// When it started, in ticks since the machine did.
+    pub(crate) started_ticks: u64,
     rss_pages: u64,
 }
 
@@ -88,6 +90,7 @@ impl Stat {
             parent: Pid(field(4)?.parse().ok()?),
             cpu_ticks: ticks(14)?.saturating_add(ticks(15)?),
             threads: field(20)?.parse().ok()?,
+            started_ticks: ticks(22)?,
             rss_pages: field(24)?.parse().ok()?,
         })
     }

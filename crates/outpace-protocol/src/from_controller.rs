@@ -33,6 +33,17 @@ pub enum StartMethod {
     Spawn,
 }
 
+/// How long things may take, in milliseconds; 0 = for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// `--slow-timeout`: from then on it is said what a test is busy with, again and again.
+    pub slow: u64,
+    /// `--test-timeout`: then a test is ended.
+    pub test: u64,
+    /// `--timeout-grace`: what a test that is to end gets for its teardown.
+    pub grace: u64,
+}
+
 /// What the run is to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -46,6 +57,9 @@ pub struct Plan {
     pub start_method: StartMethod,
     /// The workers the run begins with, in order.
     pub workers: Vec<WorkerIndex>,
+    /// What may take how long.
+    #[serde(default)]
+    pub timeouts: Timeouts,
 }
 
 /// From the controller.

@@ -21,7 +21,7 @@ mod worker;
 
 pub use error::ProtocolError;
 pub use frame::{Decoder, Frame, HEADER, MAGIC, MAX_PAYLOAD, VERSION};
-pub use from_controller::{FromController, Plan, StartMethod};
+pub use from_controller::{FromController, Plan, StartMethod, Timeouts};
 pub use hello::Hello;
-pub use to_controller::{Down, Finished, Started, ToController};
+pub use to_controller::{Down, Finished, Looked, Started, ToController, Why};
 pub use worker::{Collection, Exited, FromWorker, ToWorker};

@@ -21,6 +21,7 @@ mod kind {
     pub(super) const DIFFERENT: u8 = 43;
     pub(super) const GROW: u8 = 50;
     pub(super) const POOL: u8 = 51;
+    pub(super) const LOOKED: u8 = 44;
 }
 
 /// How the workers were started, and why.
@@ -47,6 +48,47 @@ pub struct Down {
     pub cause: String,
     /// Whether the worker died because the template did, so that its test is not to blame and runs again.
     pub innocent: bool,
+    /// Whether it was ended because what it did took too long; a `Looked` has said where it was.
+    pub hung: bool,
+}
+
+/// Why it was looked at what a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// It is slow; nothing is done about it.
+    Slow,
+    /// It took longer than it may, and is ended.
+    Limit,
+    /// The run is interrupted.
+    Stop,
+}
+
+/// What a process was found to be busy with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    /// Which; for the template the first worker.
+    pub worker: WorkerIndex,
+    /// Its process id.
+    pub pid: i32,
+    /// Why it was looked at.
+    pub why: Why,
+    /// The test it runs, if it runs one.
+    pub item: Option<ItemIndex>,
+    /// The phase it is in.
+    pub phase: Phase,
+    /// What it said it was busy with before its first test.
+    pub doing: String,
+    /// Milliseconds since that test, or whatever it does, began.
+    pub since: u64,
+    /// Milliseconds since the phase began.
+    pub phase_since: u64,
+    /// Milliseconds it may take; 0 = for ever.
+    pub limit: u64,
+    /// The Python stacks, as `faulthandler` writes them, or why there are none.
+    pub stacks: String,
+    /// What the kernel says of it, line by line.
+    pub native: Vec<String>,
 }
 
 /// The run is over: every worker is down.
@@ -126,6 +168,8 @@ pub enum ToController {
     },
     /// A worker ended.
     Down(Down),
+    /// What a process is busy with.
+    Looked(Looked),
     /// How workers start.
     Started(Started),
     /// Reply to `Unassign`.
@@ -190,6 +234,7 @@ impl ToController {
                 Frame::write_parts(kind::BYE, &[&worker.0.to_le_bytes(), blob], out);
             }
             Self::Down(down) => Frame::write(kind::DOWN, &to_json(down), out),
+            Self::Looked(looked) => Frame::write(kind::LOOKED, &to_json(looked), out),
             Self::Started(started) => Frame::write(kind::STARTED, &to_json(started), out),
             Self::Unscheduled { worker, items } => {
                 Frame::write(
@@ -232,6 +277,7 @@ impl ToController {
             kind::EVENT => Self::Event { worker: WorkerIndex(reader.u32()?), blob: reader.rest().to_vec() },
             kind::BYE => Self::Bye { worker: WorkerIndex(reader.u32()?), blob: reader.rest().to_vec() },
             kind::DOWN => Self::Down(from_json(frame.kind, json)?),
+            kind::LOOKED => Self::Looked(from_json(frame.kind, json)?),
             kind::STARTED => Self::Started(from_json(frame.kind, json)?),
             kind::UNSCHEDULED => {
                 let Items { worker, items } = from_json(frame.kind, json)?;

@@ -41,12 +41,16 @@ pub struct Collection {
     pub node_ids: Vec<String>,
     /// `xdist_group` names, one per item, or empty when no mode needs them.
     pub groups: Vec<Option<String>>,
+    /// Tests with a limit of their own, and that limit in milliseconds; 0 = none.
+    pub limits: Vec<(ItemIndex, u64)>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 struct CollectionHead {
     unsafe_to_fork: Vec<String>,
     groups: Vec<Option<String>>,
+    #[serde(default)]
+    limits: Vec<(ItemIndex, u64)>,
 }
 
 impl Collection {
@@ -66,7 +70,8 @@ impl Collection {
         if !head.groups.is_empty() && head.groups.len() != count {
             return Err(ProtocolError::Short { kind: frame.kind });
         }
-        Ok(Self { unsafe_to_fork: head.unsafe_to_fork, node_ids, groups: head.groups })
+        let CollectionHead { unsafe_to_fork, groups, limits } = head;
+        Ok(Self { unsafe_to_fork, node_ids, groups, limits })
     }
 
     /// Appends the payload that [`Collection::decode`] reads.
@@ -74,6 +79,7 @@ impl Collection {
         let head = to_json(&CollectionHead {
             unsafe_to_fork: self.unsafe_to_fork.clone(),
             groups: self.groups.clone(),
+            limits: self.limits.clone(),
         });
         let length = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
         let mut out = Vec::new();

@@ -1,22 +1,22 @@
-//! The loop itself.
+//! The loop itself: what the kernel says becomes events. What is done about them is in `actions`.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use outpace_model::Phase;
-use outpace_os::{
-    Board, become_subreaper, fence, fence_registered, raise_open_files, reap, socket_pair, usable_cpus,
-};
-use outpace_protocol::{Decoder, FromController, FromWorker, Hello, ProtocolError, ToController, ToWorker};
-use outpace_supervise::{Action, Event, LANES, Load, Peer, Run};
+use outpace_os::{Board, become_subreaper, raise_open_files, reap, usable_cpus};
+use outpace_protocol::{Decoder, FromController, FromWorker, Hello, ProtocolError, ToController};
+use outpace_supervise::{Event, LANES, Load, Peer, Run};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::link::Link;
 use crate::load::{self, Meter, Reading};
+use crate::looking::Lookout;
 use crate::processes::{self, ForkedTemplate};
 use crate::reader::Input;
 
@@ -69,27 +69,28 @@ fn decode_all(decoder: &mut Decoder, messages: &mut Vec<FromWorker>) -> Result<(
     Ok(())
 }
 
-struct Engine {
-    run: Run,
-    started: Instant,
-    board: Board,
-    controller: Link,
-    links: BTreeMap<Peer, Link>,
+pub(crate) struct Engine {
+    pub(crate) run: Run,
+    pub(crate) started: Instant,
+    pub(crate) board: Arc<Board>,
+    pub(crate) controller: Link,
+    pub(crate) links: BTreeMap<Peer, Link>,
     /// What came out of each worker's ring, up to the last whole message.
-    rings: BTreeMap<Peer, Decoder>,
-    lanes: BTreeMap<Peer, u32>,
-    pids: BTreeMap<Peer, i32>,
-    forked_template: Option<ForkedTemplate>,
-    meter: Meter,
-    inputs: UnboundedReceiver<Input>,
-    to_inputs: UnboundedSender<Input>,
-    version: String,
-    open_files: u64,
+    pub(crate) rings: BTreeMap<Peer, Decoder>,
+    pub(crate) lanes: BTreeMap<Peer, u32>,
+    pub(crate) lookout: Lookout,
+    pub(crate) pids: BTreeMap<Peer, i32>,
+    pub(crate) forked_template: Option<ForkedTemplate>,
+    pub(crate) meter: Meter,
+    pub(crate) inputs: UnboundedReceiver<Input>,
+    pub(crate) to_inputs: UnboundedSender<Input>,
+    pub(crate) version: String,
+    pub(crate) open_files: u64,
     /// The template was told that nothing more is to be forked; it runs its own exit handlers now.
-    template_ends: bool,
-    quit: bool,
+    pub(crate) template_ends: bool,
+    pub(crate) quit: bool,
     /// Why the controller's connection was given up, when it did not simply end.
-    controller_fault: Option<String>,
+    pub(crate) controller_fault: Option<String>,
 }
 
 impl Engine {
@@ -104,11 +105,12 @@ impl Engine {
         Ok(Self {
             run: Run::new(),
             started: Instant::now(),
-            board: Board::new(LANES).map_err(os("no shared memory for the board"))?,
+            board: Arc::new(Board::new(LANES).map_err(os("no shared memory for the board"))?),
             controller: Link::open(None, controller, &to_inputs).map_err(os("the controller's socket"))?,
             links: BTreeMap::new(),
             rings: BTreeMap::new(),
             lanes: BTreeMap::new(),
+            lookout: Lookout::default(),
             pids: BTreeMap::new(),
             forked_template,
             meter: Meter::new(),
@@ -128,12 +130,16 @@ impl Engine {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(os("SIGINT"))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(os("SIGTERM"))?;
         let mut looked = Instant::now();
+        let mut watched = Instant::now();
         let mut measured = Instant::now();
         while !self.quit {
             let deadline = self.run.deadline().map(|at| self.started + at);
             let look = (!self.rings.is_empty()).then(|| looked + LOOK_EVERY);
+            let watch = self.run.watch_every().map(|every| watched + every);
             let measure = self.run.is_elastic().then(|| measured + load::EVERY);
-            let timer = deadline.into_iter().chain(look).chain(measure).min();
+            // Where rings are looked at, lanes are looked at beside them: no time of its own.
+            let quiet_watch = watch.filter(|_| look.is_none());
+            let timer = deadline.into_iter().chain(look).chain(quiet_watch).chain(measure).min();
             let wait = async {
                 match timer {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -144,12 +150,18 @@ impl Engine {
                 input = self.inputs.recv() => self.take_inputs(input),
                 _ = children.recv() => self.reap_children(),
                 () = wait => {
-                    if look.is_some_and(|at| at <= Instant::now()) {
-                        looked = Instant::now();
+                    let now = Instant::now();
+                    if look.is_some_and(|at| at <= now) {
+                        looked = now;
                         self.read_rings();
                     }
-                    if measure.is_some_and(|at| at <= Instant::now()) {
-                        measured = Instant::now();
+                    // Also before anything is done because its time has come: it may be over.
+                    if watch.is_some_and(|at| at <= now) || deadline.is_some_and(|at| at <= now) {
+                        watched = now;
+                        self.look_at_lanes();
+                    }
+                    if measure.is_some_and(|at| at <= now) {
+                        measured = now;
                         self.measure();
                     }
                     self.handle(Event::Tick);
@@ -190,6 +202,7 @@ impl Engine {
                 self.controller_fault = fault;
                 self.handle(Event::ControllerGone);
             }
+            Input::Looked(peer, why, found) => self.handle(Event::Looked { peer, why, found }),
             Input::PeerClosed(peer, fault) => {
                 self.read_ring(peer);
                 self.closed(peer, fault);
@@ -273,9 +286,24 @@ impl Engine {
         }
     }
 
+    fn look_at_lanes(&mut self) {
+        if self.run.watch_every().is_none() {
+            return;
+        }
+        let peers: Vec<Peer> = self.links.keys().copied().collect();
+        for peer in peers {
+            if let Some(lane) = self.lanes.get(&peer)
+                && let Some(sight) = self.lookout.look(peer, &self.board, *lane)
+            {
+                self.handle(Event::Seen(peer, sight));
+            }
+        }
+    }
+
     fn closed(&mut self, peer: Peer, fault: Option<String>) {
         self.links.remove(&peer);
         self.rings.remove(&peer);
+        self.lookout.forget(peer);
         let lane = self.lanes.get(&peer).copied();
         let position = lane.map_or(0, |lane| self.board.position(lane));
         let phase = lane.map_or(Phase::Idle, |lane| self.board.phase(lane));
@@ -317,95 +345,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    /// Carries an action out; some have an answer.
-    fn act(&mut self, action: Action) -> Option<Event> {
-        match action {
-            Action::ToController(message) => message.encode(self.controller.out()),
-            Action::Send(peer, message) => self.send(peer, &message),
-            Action::Spawn { peer, argv } => return Some(self.spawn(peer, &argv)),
-            Action::Fork { worker, lane, input } => {
-                let peer = Peer::Worker(worker);
-                let message = ToWorker::Fork { worker, lane, input };
-                if let Err(error) = self.fork(peer, lane, &message) {
-                    return Some(Event::SpawnFailed(peer, error.to_string()));
-                }
-            }
-            Action::ResetLane(lane) => self.board.reset(lane),
-            Action::Unlimit(lane) => self.board.set_limit(lane, u32::MAX),
-            Action::Halt(lane) => self.board.set_limit(lane, 0),
-            Action::Revoke { worker, lane } => {
-                self.board.set_limit(lane, self.board.position(lane));
-                if self.board.is_registered(lane) {
-                    fence_registered();
-                } else {
-                    fence();
-                }
-                return Some(Event::Revoked { worker, kept: self.board.position(lane) });
-            }
-            Action::Interrupt(pid) => {
-                let _ = outpace_os::kill(outpace_os::Pid(pid), outpace_os::Signal::Interrupt);
-            }
-            Action::Kill(pid) => processes::kill_tree(pid),
-            Action::Close(peer) => {
-                if let Some(link) = self.links.get_mut(&peer) {
-                    link.finish_reading();
-                }
-            }
-            Action::Quit => self.quit = true,
-        }
-        None
-    }
-
-    fn send(&mut self, peer: Peer, message: &ToWorker) {
-        self.template_ends |= *message == ToWorker::Exit;
-        if *message == ToWorker::Run {
-            // From here on it is a worker; before, a template shares its lane with its first fork.
-            self.rings.insert(peer, Decoder::default());
-        }
-        let Some(link) = self.links.get_mut(&peer) else { return };
-        if let ToWorker::Init { lane, .. } = message {
-            self.lanes.insert(peer, *lane);
-            match self.board.fd().try_clone_to_owned() {
-                Ok(board) => link.attach(board),
-                // Without the board it cannot be a worker.
-                Err(_) => link.finish_reading(),
-            }
-        }
-        message.encode(link.out());
-    }
-
-    fn spawn(&mut self, peer: Peer, argv: &[String]) -> Event {
-        let forked = self.forked_template.take_if(|_| peer == Peer::Template);
-        let started = forked
-            .map_or_else(
-                || processes::start(argv, self.open_files),
-                |template| Ok((outpace_os::Pid(template.pid), template.socket)),
-            )
-            .and_then(|(pid, socket)| Ok((pid, Link::open(Some(peer), socket, &self.to_inputs)?)));
-        match started {
-            Ok((pid, link)) => {
-                self.links.insert(peer, link);
-                self.pids.insert(peer, pid.0);
-                Event::Spawned(peer, pid.0)
-            }
-            Err(error) => Event::SpawnFailed(peer, error.to_string()),
-        }
-    }
-
-    fn fork(&mut self, peer: Peer, lane: u32, message: &ToWorker) -> io::Result<()> {
-        let (ours, theirs) = socket_pair()?;
-        let link = Link::open(Some(peer), ours, &self.to_inputs)?;
-        let Some(template) = self.links.get_mut(&Peer::Template) else {
-            return Err(io::Error::new(io::ErrorKind::NotConnected, "the template is gone"));
-        };
-        template.attach(theirs);
-        message.encode(template.out());
-        self.links.insert(peer, link);
-        self.rings.insert(peer, Decoder::default());
-        self.lanes.insert(peer, lane);
-        Ok(())
     }
 
     fn flush(&mut self) {

@@ -9,9 +9,11 @@
 
 #![warn(missing_docs)]
 
+mod actions;
 mod event_loop;
 mod link;
 mod load;
+mod looking;
 mod processes;
 mod reader;
 

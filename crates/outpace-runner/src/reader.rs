@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use outpace_protocol::{Decoder, Frame, FromController, FromWorker, ProtocolError};
-use outpace_supervise::Peer;
+use outpace_protocol::{Decoder, Frame, FromController, FromWorker, ProtocolError, Why};
+use outpace_supervise::{Found, Peer};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -17,6 +17,8 @@ pub(crate) enum Input {
     FromPeer(Peer, Vec<FromWorker>),
     ControllerClosed(Option<String>),
     PeerClosed(Peer, Option<String>),
+    /// Somebody was looked at closely.
+    Looked(Peer, Why, Found),
     /// The connection takes bytes again.
     Writable(Option<Peer>),
 }

@@ -1,11 +1,14 @@
 //! How workers and the template end, well or badly.
 
+use std::time::Duration;
+
 use outpace_model::{ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{Down, ToController};
 
 use crate::event::{Action, Peer};
 use crate::run::{Run, TemplateStage};
 use crate::stop::{GRACE, LINGER};
+use crate::watch::{LAST_WORDS, PATIENCE};
 use crate::worker::{Closed, Stage};
 
 /// The end of a worker that the template was to fork.
@@ -13,8 +16,11 @@ const UNBORN: &str = "the template died before it could fork this worker";
 
 impl Run {
     pub(crate) fn on_bye(&mut self, index: WorkerIndex, blob: Vec<u8>) {
-        let deadline = self.now + GRACE;
+        let now = self.now;
         let Some(worker) = self.workers.get_mut(&index).filter(|worker| !worker.said_bye) else { return };
+        // What hangs until then is ended by the watch, which looks at it before.
+        let watched = if worker.interrupted { Duration::ZERO } else { PATIENCE + LAST_WORDS + LINGER };
+        let deadline = now + GRACE + watched;
         worker.said_bye = true;
         worker.stage = Stage::Finishing;
         worker.asking = None;
@@ -24,6 +30,7 @@ impl Run {
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.remove_worker(index, &unstarted);
         }
+        self.refresh(self.peer_of(index));
         self.tell(ToController::Bye { worker: index, blob });
         self.wake_idle();
     }
@@ -36,6 +43,7 @@ impl Run {
             self.template_fault = fault;
             return self.on_template_closed();
         };
+        self.note_hung(self.peer_of(index));
         let deadline = self.now + LINGER;
         let template_speaks = self.can_fork();
         let Some(worker) = self.workers.get_mut(&index) else { return };
@@ -60,6 +68,7 @@ impl Run {
 
     pub(crate) fn on_exited(&mut self, pid: i32, cause: &str) {
         if self.template_pid == Some(pid) {
+            self.note_hung(Peer::Template);
             self.template_exit = Some(cause.to_owned());
             if !matches!(self.template, TemplateStage::Worker(_)) {
                 return self.on_template_exited();
@@ -72,15 +81,19 @@ impl Run {
         let Some((index, worker)) = found else { return };
         let index = *index;
         worker.exit = Some(cause.to_owned());
-        if worker.closed.is_some() {
-            self.bury(index);
-        } else {
+        let closed = worker.closed.is_some();
+        if !closed {
             // Something the test left behind may hold the connection open.
             worker.deadline = Some(deadline);
+        }
+        self.note_hung(self.peer_of(index));
+        if closed {
+            self.bury(index);
         }
     }
 
     fn on_template_closed(&mut self) {
+        self.note_hung(Peer::Template);
         self.template_is_deaf = true;
         if self.template_exit.is_some() {
             self.template_is_gone();
@@ -118,7 +131,8 @@ impl Run {
                 .or_else(|| self.template_exit.clone())
                 .unwrap_or_else(|| "it ended".to_owned());
             let busy = if self.template_status.is_empty() { "starting" } else { &self.template_status };
-            return self.fatal(format!("the process that collects the tests died while {busy}: {cause}"));
+            let how = if self.template_hung { "hung" } else { "died" };
+            return self.fatal(format!("the process that collects the tests {how} while {busy}: {cause}"));
         }
         let unborn: Vec<WorkerIndex> = self
             .workers
@@ -156,6 +170,7 @@ impl Run {
         worker.deadline = None;
         let crashed = !worker.said_bye;
         let (interrupted, was_template, pid) = (worker.interrupted, worker.is_template, worker.pid);
+        let hung = worker.hung;
         // The front is running if it was claimed; what was claimed behind it was only looked at as the next test.
         let running = worker.pop_claimed(closed.position);
         let mut unstarted = worker.cut(0);
@@ -172,8 +187,12 @@ impl Run {
         if was_template {
             self.template = TemplateStage::Dead;
         }
-        let innocent =
-            crashed && template_died && !interrupted && running.is_none_or(|item| self.ledger.excuse(item));
+        // The one it took too long at may have ended just before its process did.
+        let other = hung.is_some_and(|hung| running != hung.item);
+        let innocent = crashed
+            && (template_died || other)
+            && !interrupted
+            && running.is_none_or(|item| self.ledger.excuse(item));
         if innocent {
             // It runs again, and first.
             unstarted.splice(0..0, running);
@@ -190,6 +209,7 @@ impl Run {
             phase: closed.phase,
             cause,
             innocent,
+            hung: hung.is_some() && !innocent && !interrupted,
         }));
         self.pool_lost(index);
         self.pass_barrier();

@@ -1,7 +1,9 @@
 //! What can happen to a run, and what it can ask for.
 
 use outpace_model::{Phase, WorkerIndex};
-use outpace_protocol::{FromController, FromWorker, ToController, ToWorker};
+use outpace_protocol::{FromController, FromWorker, ToController, ToWorker, Why};
+
+use crate::watch::{Found, Sight};
 
 pub use crate::pool::Load;
 
@@ -54,6 +56,17 @@ pub enum Event {
     },
     /// How busy the machine is; wanted some ten times a second while [`crate::Run::is_elastic`].
     Load(Load),
+    /// A lane says something else than before.
+    Seen(Peer, Sight),
+    /// The answer to `Look`; it always comes.
+    Looked {
+        /// At whom.
+        peer: Peer,
+        /// Why.
+        why: Why,
+        /// What was found.
+        found: Found,
+    },
     /// A deadline of [`crate::Run::deadline`] may have passed.
     Tick,
 }
@@ -96,6 +109,28 @@ pub enum Action {
     },
     /// SIGINT to one process.
     Interrupt(i32),
+    /// Find out what a process is busy with; answered by `Event::Looked`.
+    Look {
+        /// Whose lane says how.
+        peer: Peer,
+        /// Its process.
+        pid: i32,
+        /// Why.
+        why: Why,
+        /// What is going to be asked to fail, and is to stand still until then.
+        hold: Option<u32>,
+    },
+    /// Have a process let fail what it is at, if that is still what is meant.
+    AskToFail {
+        /// Whose lane carries the question.
+        peer: Peer,
+        /// Its process.
+        pid: i32,
+        /// What is meant.
+        asked: u32,
+    },
+    /// SIGTERM to one process.
+    Terminate(i32),
     /// SIGKILL to a process and its whole group.
     Kill(i32),
     /// Read what is left on the connection, then treat it as ended.

@@ -139,14 +139,14 @@ impl Run {
             .collect();
         hoarders.sort_unstable_by_key(|(unstarted, ..)| std::cmp::Reverse(*unstarted));
         let mut again = !hoarders.is_empty();
-        for (_, worker, lane, active_at) in hoarders.into_iter().take(idle) {
-            if self.now >= active_at + PATIENCE {
-                if let Some(worker) = self.workers.get_mut(&worker) {
-                    worker.limited = true;
-                }
-                self.act(Action::Revoke { worker, lane });
-                again = false;
+        // One that is quick keeps what it has, and does not stand before one that has not moved for long.
+        let stuck = hoarders.into_iter().filter(|(.., active_at)| self.now >= *active_at + PATIENCE);
+        for (_, worker, lane, _) in stuck.take(idle).collect::<Vec<_>>() {
+            if let Some(worker) = self.workers.get_mut(&worker) {
+                worker.limited = true;
             }
+            self.act(Action::Revoke { worker, lane });
+            again = false;
         }
         if again {
             self.tick_at = Some(self.now + PATIENCE);

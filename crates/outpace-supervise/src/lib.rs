@@ -8,6 +8,7 @@
 //!
 //! * every scheduled test ends in exactly one record: finished, crashed, interrupted or not run;
 //! * no test is held by two workers;
+//! * with a `--test-timeout`, the run ends whatever hangs;
 //! * after any sequence of events in which every worker ends, the run ends.
 
 #![warn(missing_docs)]
@@ -22,7 +23,9 @@ mod pool;
 mod run;
 mod start;
 mod stop;
+mod watch;
 mod worker;
 
 pub use event::{Action, Event, Load, Peer};
 pub use run::{LANES, Run};
+pub use watch::{Found, Sight};

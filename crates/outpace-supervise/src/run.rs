@@ -10,6 +10,7 @@ use outpace_schedule::Scheduler;
 use crate::event::{Action, Event, Peer};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
+use crate::watch::Watching;
 use crate::worker::{Asking, Stage, Worker};
 
 /// Lanes on the board, and so workers alive at one time.
@@ -41,6 +42,10 @@ pub struct Run {
     pub(crate) template_status: String,
     pub(crate) template_exit: Option<String>,
     pub(crate) template_fault: Option<String>,
+    /// It was ended because it took too long.
+    pub(crate) template_hung: bool,
+    /// It is only alive to be looked at, at most until then.
+    pub(crate) farewell: Option<Duration>,
     /// Its connection has ended.
     pub(crate) template_is_deaf: bool,
     /// The collection that item indices refer to, and its payload as received.
@@ -60,6 +65,7 @@ pub struct Run {
     pub(crate) failures: u32,
     pub(crate) finished: bool,
     pub(crate) tick_at: Option<Duration>,
+    pub(crate) watching: Watching,
     pub(crate) now: Duration,
     pub(crate) actions: Vec<Action>,
 }
@@ -83,16 +89,20 @@ impl Run {
             Event::SpawnFailed(peer, why) => self.on_spawn_failed(peer, &why),
             Event::Revoked { worker, kept } => self.on_revoked(worker, kept),
             Event::Load(load) => self.on_load(&load),
+            Event::Seen(peer, sight) => self.on_seen(peer, sight),
+            Event::Looked { peer, why, found } => self.on_looked(peer, why, found),
             Event::Tick => {}
         }
         self.on_deadlines();
         self.finish_if_over();
+        self.watch_the_addressed();
         std::mem::take(&mut self.actions)
     }
 
     /// When `Event::Tick` is wanted next.
     pub fn deadline(&self) -> Option<Duration> {
-        self.workers.values().filter_map(|worker| worker.deadline).chain(self.tick_at).min()
+        let workers = self.workers.values().filter_map(|worker| worker.deadline);
+        workers.chain(self.tick_at).chain(self.farewell).chain(self.watching.deadline()).min()
     }
 
     /// The node id of a test, for messages.

@@ -44,6 +44,7 @@ impl Run {
     /// What the run is to be: the collection may have come before.
     pub(crate) fn on_plan(&mut self, plan: Plan) {
         let spawn = plan.start_method == StartMethod::Spawn;
+        self.watching.set_times(plan.timeouts);
         self.plan = Some(plan);
         if spawn && !self.stopping {
             self.spawning = true;
@@ -53,6 +54,7 @@ impl Run {
             }
         }
         self.begin();
+        self.refresh(Peer::Template);
     }
 
     /// Brings an announced worker to life.
@@ -63,6 +65,8 @@ impl Run {
         worker.stage = Stage::Starting;
         worker.active_at = self.now;
         worker.forked = can_fork;
+        self.forget_sight(Peer::Worker(index));
+        let Some(worker) = self.workers.get_mut(&index) else { return };
         let (lane, input) = (worker.lane, std::mem::take(&mut worker.input));
         if can_fork {
             self.act(Action::Fork { worker: index, lane, input });
@@ -71,6 +75,7 @@ impl Run {
             self.act(Action::Spawn { peer, argv });
             self.act(Action::Send(peer, ToWorker::Init { lane, input }));
         }
+        self.refresh(Peer::Worker(index));
     }
 
     pub(crate) fn can_fork(&self) -> bool {
@@ -107,6 +112,7 @@ impl Run {
         match message {
             FromWorker::Collected { collection, payload } => {
                 self.tell(ToController::Collected { worker: first, payload: payload.clone() });
+                self.watching.set_limits(&collection.limits);
                 self.reference = Some((collection, payload));
                 self.begin();
             }

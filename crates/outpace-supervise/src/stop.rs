@@ -7,7 +7,8 @@ use outpace_protocol::{Finished, ToController, ToWorker};
 
 use crate::event::{Action, Peer};
 use crate::run::{Run, TemplateStage};
-use crate::worker::Stage;
+use crate::watch::PATIENCE;
+use crate::worker::{Hung, Stage};
 
 /// What a worker gets between SIGINT and SIGKILL, and between its goodbye and its exit.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
@@ -42,26 +43,32 @@ impl Run {
 
     fn interrupt_running(&mut self) {
         let deadline = self.now + GRACE;
-        let mut pids = Vec::new();
-        for worker in self.workers.values_mut().filter(|worker| worker.is_live() && !worker.said_bye) {
+        let mut running = Vec::new();
+        for (index, worker) in
+            self.workers.iter_mut().filter(|(_, worker)| worker.is_live() && !worker.said_bye)
+        {
             let collecting = matches!(worker.stage, Stage::Starting | Stage::Collected);
             if !worker.granted.is_empty() || collecting || worker.stage == Stage::Finishing {
                 worker.interrupted = true;
                 worker.deadline = Some(deadline);
-                pids.extend(worker.pid);
+                running.push(*index);
             }
         }
-        for pid in pids {
-            self.act(Action::Interrupt(pid));
+        for index in running {
+            self.look_for_the_last_time(self.peer_of(index));
         }
     }
 
     /// Ends workers that have run nothing yet, and a template that is of no more use.
     pub(crate) fn end_workers_now(&mut self) {
         if matches!(self.template, TemplateStage::Waiting | TemplateStage::Collecting) {
+            let look = self.interrupted && self.template == TemplateStage::Collecting;
             self.template = TemplateStage::Dead;
-            if let Some(pid) = self.template_pid {
-                self.act(Action::Kill(pid));
+            if look && self.template_pid.is_some() && self.template_exit.is_none() {
+                self.farewell = Some(self.now + PATIENCE);
+                self.look_for_the_last_time(Peer::Template);
+            } else {
+                self.end_template();
             }
         }
         let collected: Vec<Peer> = self
@@ -116,6 +123,10 @@ impl Run {
     }
 
     pub(crate) fn on_deadlines(&mut self) {
+        if self.farewell.is_some_and(|at| at <= self.now) {
+            self.end_template();
+        }
+        self.on_watches_due();
         if self.tick_at.is_some_and(|at| at <= self.now) {
             self.tick_at = None;
             self.revoke_for_idle();
@@ -153,6 +164,9 @@ impl Run {
                     .get_or_insert_with(|| "it closed its connection to outpace and was killed".to_owned());
             }
             worker.killed = true;
+            if worker.said_bye && !worker.interrupted {
+                worker.hung = Some(Hung::default());
+            }
             worker.deadline = Some(again);
             match worker.pid {
                 Some(pid) => self.act(Action::Kill(pid)),
@@ -171,7 +185,7 @@ impl Run {
                 self.scheduler.is_some() || self.stopping
             }
         };
-        if self.finished || busy || !over || self.workers.is_empty() {
+        if self.finished || busy || !over || self.farewell.is_some() || self.workers.is_empty() {
             return;
         }
         self.finished = true;

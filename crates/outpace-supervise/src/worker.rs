@@ -49,6 +49,13 @@ pub(crate) struct Closed {
     pub(crate) phase: Phase,
 }
 
+/// At what a worker took too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hung {
+    /// The test, where it was one.
+    pub(crate) item: Option<ItemIndex>,
+}
+
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that come independently of each other")]
 pub(crate) struct Worker {
@@ -71,6 +78,8 @@ pub(crate) struct Worker {
     pub(crate) said_bye: bool,
     pub(crate) interrupted: bool,
     pub(crate) killed: bool,
+    /// It was ended because it took too long.
+    pub(crate) hung: Option<Hung>,
     pub(crate) closed: Option<Closed>,
     pub(crate) exit: Option<String>,
     /// When patience ends: with the process if it still lives, with the connection if not.
@@ -107,6 +116,7 @@ impl Worker {
             said_bye: false,
             interrupted: false,
             killed: false,
+            hung: None,
             closed: None,
             exit: None,
             deadline: None,

@@ -55,8 +55,14 @@ class Ending:
 
     def crashed(self, node: Node, down: dict[str, Any]) -> None:
         """After its last test no test is to blame, but what plugins write at the end of a session is missing."""
-        if down["phase"] == "finish":
+        if down["hung"] and down["item"] is None:
+            self._unfinished.append(self.session.hangs.unfinished_text(node))
+        elif down["phase"] == "finish":
             self._unfinished.append(f"worker {node.gateway.id!r} crashed while its session ended: {down['cause']}")
+
+    def hung(self, node: Node) -> None:
+        """It had said goodbye, and did not go."""
+        self._unfinished.append(self.session.hangs.unfinished_text(node))
 
     def internal_error(self) -> None:
         self._internal_error = True
@@ -130,6 +136,9 @@ class Ending:
         if session._max_worker_restart == 0 and session.terminal:
             session.terminal.write_sep("=", "xdist: worker gw0 crashed and worker restarting disabled")
         detail = "\n" + self._start_errors[0].rstrip() if self._start_errors else ""
+        hung = session.hangs.over(min(session.nodemanager.by_number))
+        if hung is not None:
+            detail += "\n" + hung.text()
         raise pytest.exit.Exception(f"outpace: {message}{detail}", INTERNAL_ERROR)
 
     def coordinator_died(self, error: Exception) -> NoReturn:
@@ -200,6 +209,9 @@ class Ending:
             terminalreporter.write_sep("-", f"outpace: {len(interrupted)} interrupted while running")
             for nodeid in interrupted:
                 terminalreporter.write_line(nodeid)
+        self.session.hangs.summarise_stop(terminalreporter)
+        if self._asked_to_stop:
+            terminalreporter.write_line(f"outpace: {self.records} of {len(ids)} tests had run")
         if not_run:
             terminalreporter.write_line(f"outpace: {len(not_run)} of {len(ids)} tests were not run")
             for index in not_run if self.session.config.option.verbose > 0 else ():

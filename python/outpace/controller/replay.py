@@ -40,6 +40,7 @@ class Replay:
                 nodeid, location = entry[1:] if len(entry) > 1 else self._known[test][:2]
                 self.hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if finished:
+            self.session.hangs.forget(node, item)
             self._known.pop(test, None)
 
     def _passed(self, test: tuple[Node, int], entry: tuple[Any, ...]) -> pytest.TestReport:
@@ -63,6 +64,7 @@ class Replay:
             return
         if item is not None:
             report.item_index = item
+            self.session.hangs.add_stacks(node, item, report)
         report.worker_id = node.gateway.id
         report.testrun_uid = self.testrunuid
         self.session.worker_testreport(node, report)

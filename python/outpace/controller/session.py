@@ -21,6 +21,7 @@ from outpace.wire import Closed, Kind, WireError
 
 from . import elastic, workers
 from .ending import Ending
+from .hangs import Hangs
 from .interrupts import Interrupts
 from .nodes import Node, Nodes
 from .replay import Replay
@@ -30,23 +31,28 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
     from outpace.launch import Coordinator
+    from outpace.timeouts import Timeouts
 
 _RESULT = struct.Struct("<IIId")
 
 
 class OutpaceSession(DSession):  # type: ignore[misc]
-    def __init__(self, config: pytest.Config, coordinator: Coordinator, start_method: str) -> None:
+    def __init__(self, config: pytest.Config, coordinator: Coordinator, start_method: str, times: Timeouts) -> None:
         super().__init__(config)
         self.coordinator = coordinator
         self.start_method = start_method
         self.most_workers = elastic.most_workers(config, start_method)
+        self.timeouts = times
         self.finished = False
         self.shouldstop: bool | str = False
         self.shuttingdown: bool = False
         self._session: pytest.Session | None = None
+        self.hangs = Hangs(self)
         self.ending = Ending(self)
         self.interrupts = Interrupts()
         self._crash_texts: dict[str, str] = {}
+        # Whose worker is just being buried because they took too long.
+        self._hung_tests: set[str] = set()
         self._ids: list[str] = []
         self._ids_of: dict[int, list[str]] = {}
         self._again: set[str] = set()
@@ -61,6 +67,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             Kind.DOWN: self._on_down,
             Kind.STARTED: self._on_started,
             Kind.UNSCHEDULED: self._on_unscheduled,
+            Kind.LOOKED: self.hangs.looked,
             Kind.DIFFERENT: self._on_different,
             Kind.GROW: self._on_grow,
             Kind.POOL: self._on_pool,
@@ -105,6 +112,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             maxfail=self.maxfail or 0,
             start_method=self.start_method,
             workers=sorted(self.nodemanager.by_number),
+            timeouts=self.timeouts.in_milliseconds(),
         )
         with self.interrupts.caught():
             try:
@@ -285,6 +293,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         if down["crashed"]:
             self._on_crash(node, nodeid, down)
         elif hasattr(node, "workeroutput"):
+            if down["hung"]:
+                self.ending.hung(node)
             self.ending.worker_finished(node, nodeid)
         else:
             self.config.hook.pytest_testnodedown(node=node, error="interrupted")
@@ -294,22 +304,44 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     def _on_crash(self, node: Node, nodeid: str | None, down: dict[str, Any]) -> None:
         node._down = True
         self._active_nodes.add(node)
-        if nodeid is not None:
+        if nodeid is not None and not down["hung"]:
             self._crash_texts[nodeid] = (
                 f"{down['phase']}: {down['cause']}" if down["phase"] != "idle" else down["cause"]
             )
         if isinstance(self.sched, Coordinated) and node in self.sched.nodes:
             self.sched.crashed_with(node, nodeid)
         self.ending.crashed(node, down)
-        error = "Not properly terminated"
+        error = "Timeout" if down["hung"] else "Not properly terminated"
         if down["cause"]:
             error = f"{error} ({down['cause']})"
-        self.worker_errordown(node, error)
+        if down["hung"] and nodeid is not None:
+            self._hung_tests.add(nodeid)
+            self._replace_hung(node, error)
+        elif down["hung"] and down["phase"] == "finish":
+            # There was nothing left for it to do, nor for one in its place.
+            self.config.hook.pytest_testnodedown(node=node, error=error)
+            self._active_nodes.discard(node)
+            self._forget(node)
+        else:
+            self.worker_errordown(node, error)
         again = nodeid is not None and nodeid in self._again
         if again and nodeid is not None:
             self._again.discard(nodeid)
         self.ending.records += int(nodeid is not None and not again)
         self.coordinator.send(Kind.VERDICT, worker=node.number, requeue=again)
+
+    def _replace_hung(self, node: Node, error: str) -> None:
+        """As ``worker_errordown``; a test that takes too long does not count towards ``--max-worker-restart``."""
+        self.config.hook.pytest_testnodedown(node=node, error=error)
+        assert self.sched is not None
+        test = self.sched.remove_node(node) if node in self.sched.nodes else None
+        if test:
+            self.handle_crashitem(test, node)
+        if not self.shouldstop:
+            self.report_line(f"\nreplacing hung worker {node.gateway.id}")
+            self.shuttingdown = False
+            self._clone_node(node)
+        self._active_nodes.discard(node)
 
     def _on_different(self, payload: bytes) -> None:
         from xdist.report import report_collection_diff
@@ -345,6 +377,9 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     def handle_crashitem(self, nodeid: str, worker: Any) -> None:
         path = nodeid.split("::", maxsplit=1)[0]
         text = f"worker {worker.gateway.id!r} crashed while running {nodeid!r}"
+        if nodeid in self._hung_tests:
+            self._hung_tests.discard(nodeid)
+            text = self.hangs.crash_text(worker, nodeid)
         how = self._crash_texts.setdefault(nodeid, "")
         report = pytest.TestReport(
             nodeid=nodeid,

@@ -14,7 +14,15 @@ LANE = 64
 RING = 64 * 1024
 NO_LIMIT = 0xFFFFFFFF
 
+# In the word `asked`: nothing is to fail, tasks are to be told.
+TELL_TASKS = 1 << 31
+# It is to fail soon, and to stand still until then.
+STAND_STILL = 1 << 30
+_PURSUIT = STAND_STILL - 1
+
 IDLE, SETUP, CALL, TEARDOWN, FINISH, START = range(6)
+
+_PHASES = {SETUP: "setup", CALL: "call", TEARDOWN: "teardown"}
 
 _monotonic = time.monotonic
 
@@ -67,6 +75,10 @@ class Lane:
         self._phase = self._limit + 3
         self._began = number * LANE // 8 + 2
         self._registered = self._began + 1
+        self._sequence = self._limit + 12
+        self._stacks = self._limit + 13
+        self._asked = self._limit + 14
+        self._answered = self._limit + 15
 
     def claim(self, position: int) -> bool:
         """Claim the grant at ``position``; False when it has been revoked.
@@ -85,8 +97,38 @@ class Lane:
         self._words[self._phase] = phase
         self._doubles[self._began] = _monotonic()
 
+    def phase_name(self) -> str:
+        return _PHASES.get(self._words[self._phase], "between two phases")
+
     def tell_registered(self) -> None:
         self._quads[self._registered] = int(_registered)
 
     def item(self, index: int | None) -> None:
         self._words[self._item] = 0 if index is None else index + 1
+
+    def begin(self) -> None:
+        """Something else begins: a test, or the collection of a file."""
+        words = self._words
+        words[self._sequence] = (words[self._sequence] + 1) & NO_LIMIT
+
+    def start_over(self) -> None:
+        """As a fork, which inherits the lane of its template or a fresh one."""
+        for word in (self._sequence, self._asked, self._answered):
+            self._words[word] = 0
+        self.enter(IDLE)
+
+    def tell_stacks(self, fd: int) -> None:
+        self._words[self._stacks] = fd + 1
+
+    def asked(self) -> int:
+        return self._words[self._asked]
+
+    def answered(self) -> int:
+        return self._words[self._answered]
+
+    def pursuit(self) -> int:
+        """What this process is at, as it would be asked for it."""
+        return (self._words[self._sequence] + 1) & _PURSUIT
+
+    def answer(self, asked: int) -> None:
+        self._words[self._answered] = asked

@@ -18,7 +18,7 @@ from outpace import __version__, plain
 from outpace.launch import SOCKET, configuring_worker
 from outpace.wire import Channel, Closed, Kind
 
-from . import board
+from . import board, stacks
 
 
 def main() -> None:
@@ -46,6 +46,7 @@ def serve(socket_fd: int) -> None:
     os.close(board_fd)
     lane = int.from_bytes(frame.payload[:4], "little")
     shared.lane(lane).enter(board.START)
+    stacks.install(shared.lane(lane))
     _run(channel, shared, lane, plain.loads(frame.payload[4:]))
 
 

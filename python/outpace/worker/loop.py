@@ -105,6 +105,7 @@ class Loop:
         item = self.session.items[index]
         self._next = None
         self.running = index
+        self.lane.begin()
         self.lane.item(index)
         self.reporting.begin(index)
         start = _perf_counter()

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from outpace import collection, plain
+from outpace.timeouts import limits, timeouts
 from outpace.wire import Kind
 
-from . import board
+from . import board, stacks
+from .failing import Failing
 from .loop import Loop
 from .outbox import ORDERED_STORES, Direct, Ring
 from .reporting import Reporting, warning_data
@@ -56,6 +58,9 @@ class WorkerSession:
         self.session: pytest.Session | None = None
         self.is_worker = False
         self.may_be_held = False
+        self.timeouts = timeouts(config)
+        self.limits: dict[int, float] = {}
+        self.failing = Failing(self.lane, self._time_is_up)
         # "loadgroup" before the options became those of a worker
         self.wants_groups = bool(config.option.loadgroup)
 
@@ -68,6 +73,7 @@ class WorkerSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         if isinstance(collector, pytest.File):
+            self.lane.begin()
             self.reporting.status(f"collecting {collector.nodeid}")
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -77,12 +83,29 @@ class WorkerSession:
         if error is not None and issubclass(error[0], pytest.UsageError):
             self.reporting.event("usage_error", messages=[str(arg) for arg in error[1].args])
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.limits = limits(self.config, session.items)
+
+    def enter_lane(self, number: int) -> None:
+        """As a fork: the lane, and what is written to and read from it, are the fork's own from here on."""
+        self.lane = self.failing.lane = self.board.lane(number)
+        self.lane.start_over()
+        stacks.install(self.lane)
+
+    def _time_is_up(self) -> str:
+        running = self.loop.running if self.is_worker else None
+        if running is None:
+            return f"Timeout: collecting took longer than {self.timeouts.longest:g} s"
+        seconds = self.limits.get(running, self.timeouts.test)
+        return f"Timeout: the test took longer than {seconds:g} s ({self.lane.phase_name()})"
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         ids = [item.nodeid for item in session.items]
         groups = [_group(item) for item in session.items] if self.wants_groups else []
         reasons = self.forkable.reasons(self.config)
-        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons))
+        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits))
         if serve(self, session):
             self.is_worker = True
             self.lane.tell_registered()

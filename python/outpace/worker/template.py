@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from outpace import collection, plain
 from outpace.wire import Channel, Kind
 
-from . import detect, seeding
+from . import detect, seeding, stacks
 from .repair import Identity, Template, finish, repair
 
 if TYPE_CHECKING:
@@ -112,9 +112,8 @@ def _fork(worker: WorkerSession, payload: bytes, poll: select.poll, children: di
     forkable = worker.forkable
     if forkable.template is None:
         forkable.stop_watching()
-        forkable.template = Template.prepare(
-            worker.config, random_start=forkable.random_start, descriptors=(worker.channel.fd, fd, *children.values())
-        )
+        own = (worker.channel.fd, fd, stacks.descriptor(), *children.values())
+        forkable.template = Template.prepare(worker.config, random_start=forkable.random_start, descriptors=own)
     forkable.template.before_fork()
     parent = os.getpid()
     try:
@@ -154,7 +153,7 @@ def _become_worker(
     identity = Identity(workerinput["workerid"], workerinput, given["basetemp"], tuple(fds), parent)
     worker.channel.fd = -1
     worker.channel = channel
-    worker.lane = worker.board.lane(lane)
+    worker.enter_lane(lane)
     worker.may_be_held = given["may_be_held"]
     template = worker.forkable.template
     assert template is not None

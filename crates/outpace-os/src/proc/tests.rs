@@ -12,7 +12,14 @@ const AFTER_NAME: &str =
 fn stat_is_read_after_the_last_parenthesis() {
     for name in ["python3", "a b", "x) R 1 (y", ")", ""] {
         let line = format!("4242 ({name}){AFTER_NAME}");
-        let stat = Stat { state: 'S', parent: Pid(41), cpu_ticks: 300, threads: 7, rss_pages: 3107 };
+        let stat = Stat {
+            state: 'S',
+            parent: Pid(41),
+            cpu_ticks: 300,
+            threads: 7,
+            started_ticks: 81723,
+            rss_pages: 3107,
+        };
         assert_eq!(Stat::parse(line.as_bytes()), Some(stat), "{line}");
     }
     let mut not_utf8 = b"4242 (\xff\xfe)".to_vec();

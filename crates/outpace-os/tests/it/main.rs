@@ -15,3 +15,4 @@ mod readings;
 mod reap;
 mod signals;
 mod spawn;
+mod stacks;

@@ -2,8 +2,8 @@
 
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
-    Collection, Down, Exited, Finished, FromController, FromWorker, Hello, Plan, StartMethod, Started,
-    ToController, ToWorker,
+    Collection, Down, Exited, Finished, FromController, FromWorker, Hello, Looked, Plan, StartMethod,
+    Started, Timeouts, ToController, ToWorker, Why,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -60,13 +60,19 @@ fn phase() -> impl Strategy<Value = Phase> {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    (mode(), any::<bool>(), any::<u32>(), start_method(), vec(worker(), 0..9)).prop_map(
-        |(mode, reorder, maxfail, start_method, workers)| Plan {
+    let timeouts = (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(slow, test, grace)| Timeouts {
+        slow,
+        test,
+        grace,
+    });
+    (mode(), any::<bool>(), any::<u32>(), start_method(), vec(worker(), 0..9), timeouts).prop_map(
+        |(mode, reorder, maxfail, start_method, workers, timeouts)| Plan {
             mode,
             reorder,
             maxfail,
             start_method,
             workers,
+            timeouts,
         },
     )
 }
@@ -89,20 +95,42 @@ pub(crate) fn from_controller() -> impl Strategy<Value = FromController> {
 }
 
 fn down() -> impl Strategy<Value = Down> {
-    (worker(), any::<bool>(), option::of(item()), phase(), text(), any::<bool>()).prop_map(
-        |(worker, crashed, item, phase, cause, innocent)| Down {
+    (worker(), any::<bool>(), option::of(item()), phase(), text(), any::<bool>(), any::<bool>()).prop_map(
+        |(worker, crashed, item, phase, cause, innocent, hung)| Down {
             worker,
             crashed,
             item,
             phase,
             cause,
             innocent,
+            hung,
+        },
+    )
+}
+
+fn looked() -> impl Strategy<Value = Looked> {
+    let who = (worker(), any::<i32>(), select(&[Why::Slow, Why::Limit, Why::Stop]), option::of(item()));
+    let times = (any::<u64>(), any::<u64>(), any::<u64>());
+    (who, phase(), times, text(), text(), vec(text(), 0..4)).prop_map(
+        |((worker, pid, why, item), phase, (since, phase_since, limit), doing, stacks, native)| Looked {
+            worker,
+            pid,
+            why,
+            item,
+            phase,
+            doing,
+            since,
+            phase_since,
+            limit,
+            stacks,
+            native,
         },
     )
 }
 
 pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
     prop_oneof![
+        looked().prop_map(ToController::Looked),
         hello().prop_map(ToController::Welcome),
         (worker(), blob()).prop_map(|(worker, payload)| ToController::Collected { worker, payload }),
         (worker(), blob()).prop_map(|(worker, info)| ToController::Ready { worker, info }),
@@ -133,10 +161,12 @@ fn collection() -> impl Strategy<Value = Collection> {
         vec((text(), Just(None)), 0..10).prop_map(|tests| (tests, false)),
         vec((text(), option::of(text())), 0..10).prop_map(|tests| (tests, true)),
     ];
-    (vec(text(), 0..3), tests).prop_map(|(unsafe_to_fork, (tests, grouped))| {
-        let (node_ids, groups): (Vec<String>, Vec<Option<String>>) = tests.into_iter().unzip();
-        Collection { unsafe_to_fork, node_ids, groups: if grouped { groups } else { Vec::new() } }
-    })
+    (vec(text(), 0..3), tests, vec((item(), any::<u64>()), 0..3)).prop_map(
+        |(unsafe_to_fork, (tests, grouped), limits)| {
+            let (node_ids, groups): (Vec<String>, Vec<Option<String>>) = tests.into_iter().unzip();
+            Collection { unsafe_to_fork, node_ids, groups: if grouped { groups } else { Vec::new() }, limits }
+        },
+    )
 }
 
 pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {

@@ -5,8 +5,8 @@
 
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
-    Collection, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Plan, StartMethod, Started,
-    ToController, ToWorker,
+    Collection, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Looked, Plan, StartMethod,
+    Started, Timeouts, ToController, ToWorker, Why,
 };
 use serde_json::{Value, json};
 
@@ -69,8 +69,9 @@ fn from_controller() -> Vec<Sample> {
         maxfail: 5,
         start_method: StartMethod::Spawn,
         workers: vec![WorkerIndex(0), WorkerIndex(1)],
+        timeouts: Timeouts { slow: 60_000, test: 1_500, grace: 5_000 },
     };
-    let plan_fields = json!({"mode": "loadscope", "reorder": true, "maxfail": 5, "start_method": "spawn", "workers": [0, 1]});
+    let plan_fields = json!({"mode": "loadscope", "reorder": true, "maxfail": 5, "start_method": "spawn", "workers": [0, 1], "timeouts": {"slow": 60_000, "test": 1_500, "grace": 5_000}});
     let (assign, unassign) = (
         FromController::Assign { worker, items: items() },
         FromController::Unassign { worker, items: items() },
@@ -106,6 +107,30 @@ fn from_controller() -> Vec<Sample> {
     .into()
 }
 
+fn looked() -> Looked {
+    Looked {
+        worker: WorkerIndex(3),
+        pid: 4711,
+        why: Why::Limit,
+        item: Some(ItemIndex(7)),
+        phase: Phase::Teardown,
+        doing: String::new(),
+        since: 8_005,
+        phase_since: 1_200,
+        limit: 8_000,
+        stacks: "Thread 0x1 (most recent call first):\n".to_owned(),
+        native: vec!["state S (sleeping)".to_owned()],
+    }
+}
+
+fn looked_fields() -> Value {
+    json!({
+        "worker": 3, "pid": 4711, "why": "limit", "item": 7, "phase": "teardown", "doing": "", "since": 8_005,
+        "phase_since": 1_200, "limit": 8_000, "stacks": "Thread 0x1 (most recent call first):\n",
+        "native": ["state S (sleeping)"],
+    })
+}
+
 fn to_controller() -> Vec<Sample> {
     let worker = WorkerIndex(3);
     let blob = || BLOB.to_vec();
@@ -118,6 +143,7 @@ fn to_controller() -> Vec<Sample> {
         phase: Phase::Call,
         cause: "signal 11 (SIGSEGV)".to_owned(),
         innocent: false,
+        hung: false,
     };
     let finished = Finished { done: 9, not_run: items(), interrupted: vec![ItemIndex(1)] };
     [
@@ -127,7 +153,8 @@ fn to_controller() -> Vec<Sample> {
         ("RESULT", result, json!({"worker": 3, "item": 7, "finished": 1, "duration": 0.25, "blob": hex(BLOB)})),
         ("EVENT", ToController::Event { worker, blob: blob() }, json!({"worker": 3, "blob": hex(BLOB)})),
         ("BYE", ToController::Bye { worker, blob: blob() }, json!({"worker": 3, "blob": hex(BLOB)})),
-        ("DOWN", ToController::Down(down), json!({"worker": 3, "crashed": true, "item": 7, "phase": "call", "cause": "signal 11 (SIGSEGV)", "innocent": false})),
+        ("DOWN", ToController::Down(down), json!({"worker": 3, "crashed": true, "item": 7, "phase": "call", "cause": "signal 11 (SIGSEGV)", "innocent": false, "hung": false})),
+        ("LOOKED", ToController::Looked(looked()), looked_fields()),
         ("STARTED", ToController::Started(Started { method: StartMethod::Fork, reasons: vec!["a thread runs".into()] }), json!({"method": "fork", "reasons": ["a thread runs"]})),
         ("UNSCHEDULED", ToController::Unscheduled { worker, items: items() }, json!({"worker": 3, "items": [0, 7, 70_000]})),
         ("DIFFERENT", ToController::Different { workers: vec![worker] }, json!({"workers": [3]})),
@@ -146,8 +173,9 @@ fn collected() -> (FromWorker, Value) {
         unsafe_to_fork: vec!["a thread runs".to_owned()],
         node_ids: vec!["test_a.py::test[é]".to_owned(), String::new()],
         groups: vec![Some("db".to_owned()), None],
+        limits: vec![(ItemIndex(1), 2_500)],
     };
-    let head = br#"{"unsafe_to_fork": ["a thread runs"], "groups": ["db", null]}"#;
+    let head = br#"{"unsafe_to_fork": ["a thread runs"], "groups": ["db", null], "limits": [[1, 2500]]}"#;
     let compact = collection.encode_payload();
     let head_ends = 4 + u32::from_le_bytes([compact[0], compact[1], compact[2], compact[3]]) as usize;
     let mut payload = u32::try_from(head.len()).expect("short").to_le_bytes().to_vec();
@@ -156,6 +184,7 @@ fn collected() -> (FromWorker, Value) {
     let fields = json!({
         "unsafe_to_fork": ["a thread runs"],
         "groups": ["db", null],
+        "limits": [[1, 2500]],
         "node_ids": ["test_a.py::test[é]", ""],
     });
     (FromWorker::Collected { collection, payload }, fields)

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 use outpace_os::{Pid, is_alive};
-use outpace_protocol::{Down, Finished, FromController, Plan, StartMethod, ToController};
+use outpace_protocol::{Down, Finished, FromController, Plan, StartMethod, Timeouts, ToController};
 
 use crate::controller::{Controller, VERSION};
 
@@ -47,6 +47,7 @@ impl Run {
             maxfail: 0,
             start_method: StartMethod::Spawn,
             workers: (0..run.announced).map(WorkerIndex).collect(),
+            timeouts: Timeouts::default(),
         }));
         run
     }

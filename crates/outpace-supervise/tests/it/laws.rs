@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use outpace_model::DistMode;
-use outpace_protocol::StartMethod;
+use outpace_model::{DistMode, ItemIndex};
+use outpace_protocol::{StartMethod, Timeouts};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -34,10 +34,10 @@ fn rarely(permille: u32) -> impl Strategy<Value = u32> {
 }
 
 fn faults() -> impl Strategy<Value = Faults> {
-    let deaths = (rarely(30), rarely(10), rarely(10), rarely(300), rarely(300), rarely(300));
+    let deaths = (rarely(30), rarely(10), rarely(10), rarely(300), rarely(300), rarely(300), rarely(700));
     let sessions = (rarely(300), rarely(50), rarely(200), rarely(300), rarely(1000), rarely(300));
     (deaths, sessions).prop_map(|(deaths, sessions)| {
-        let (crash, hang, garbage, linger, deaf, spawn) = deaths;
+        let (crash, hang, garbage, linger, deaf, spawn, stubborn) = deaths;
         let (failure, gives_up, usage_error, different, requeue, again) = sessions;
         Faults {
             crash,
@@ -47,6 +47,7 @@ fn faults() -> impl Strategy<Value = Faults> {
             failure,
             gives_up,
             deaf,
+            stubborn,
             spawn,
             usage_error,
             different,
@@ -69,11 +70,13 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
         0_u32..5,
         stop(),
         prop::option::weighted(0.2, millis(100)),
+        timeouts(),
+        prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec((0_u32..20, 0_u64..300), 0..4)],
     );
     (what, size, policy, faults).prop_map(|(what, size, policy, faults)| {
         let (seed, mode, start_method, unsafe_to_fork) = what;
         let (items, workers, longest, slowest_start) = size;
-        let (maxfail, replacements, stop, template_dies) = policy;
+        let (maxfail, replacements, stop, template_dies, timeouts, limits) = policy;
         Scenario {
             seed,
             mode,
@@ -87,9 +90,18 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
             replacements,
             stop,
             template_dies,
+            timeouts,
+            limits: limits.into_iter().map(|(item, limit)| (ItemIndex(item), limit)).collect(),
             faults,
         }
     })
+}
+
+/// Longer than the longest start: that a healthy process is ended is another matter.
+fn timeouts() -> impl Strategy<Value = Timeouts> {
+    let slow = prop_oneof![Just(0), 20_u64..2_000];
+    let test = prop_oneof![Just(0), 100_u64..2_000];
+    (slow, test, 0_u64..3_000).prop_map(|(slow, test, grace)| Timeouts { slow, test, grace })
 }
 
 fn config() -> ProptestConfig {
@@ -112,8 +124,17 @@ proptest! {
     #[test]
     fn where_nothing_goes_wrong_every_test_runs(mut scenario in scenario(Just(Faults::default()))) {
         (scenario.stop, scenario.template_dies) = (None, None);
+        (scenario.timeouts.test, scenario.limits) = (0, Vec::new());
         let observer = simulate(&scenario);
         observer.check_records();
         prop_assert!(!observer.ran_too_little(), "{observer:#?}");
+    }
+
+    #[test]
+    fn with_a_timeout_the_run_ends_whatever_hangs(mut scenario in scenario(faults())) {
+        scenario.timeouts.test = scenario.timeouts.test.max(100);
+        scenario.limits.clear();
+        scenario.faults.hang = scenario.faults.hang.max(5);
+        simulate(&scenario).check_records();
     }
 }

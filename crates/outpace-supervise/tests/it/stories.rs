@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
-use outpace_protocol::{Collection, FromController, FromWorker, Plan, StartMethod, ToWorker};
-use outpace_supervise::{Action, Event, Peer, Run};
+use outpace_protocol::{Collection, FromController, FromWorker, Plan, StartMethod, Timeouts, ToWorker, Why};
+use outpace_supervise::{Action, Event, Found, Peer, Run, Sight};
 
 use crate::script::Script;
 
@@ -23,6 +23,7 @@ fn plan(start_method: StartMethod) -> Event {
         maxfail: 0,
         start_method,
         workers,
+        timeouts: Timeouts::default(),
     }))
 }
 
@@ -39,6 +40,7 @@ fn collected_many(peer: Peer, unsafe_to_fork: &[&str], tests: u32) -> Event {
         unsafe_to_fork: unsafe_to_fork.iter().map(|reason| (*reason).to_owned()).collect(),
         node_ids: (0..tests).map(|item| format!("test_a.py::t{item}")).collect(),
         groups: Vec::new(),
+        limits: Vec::new(),
     };
     Event::Message(peer, FromWorker::Collected { collection, payload: Vec::new() })
 }
@@ -54,6 +56,10 @@ fn ask(peer: Peer, position: u32, running: bool) -> Event {
 fn result(peer: Peer, item: u32, finished: bool, failures: u32) -> Event {
     let (item, blob) = (ItemIndex(item), Vec::new());
     Event::Message(peer, FromWorker::Result { item, finished, failures, duration: 1.0, blob })
+}
+
+fn looked(peer: Peer, why: Why) -> Event {
+    Event::Looked { peer, why, found: Found { stacks: "stacks".to_owned(), native: Vec::new() } }
 }
 
 fn bye(peer: Peer) -> Event {
@@ -102,7 +108,7 @@ fn workers_are_forks_of_the_template() {
       Send(Template, Init { lane: 0, input: [] })
     > Controller(Worker { worker: WorkerIndex(1), input: [] })
       ResetLane(1)
-    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)], timeouts: Timeouts { slow: 0, test: 0, grace: 0 } }))
     > Message(Template, Collected { 
       ToController(Collected { worker: WorkerIndex(0), payload: [] })
       ToController(Started(Started { method: Fork, reasons: [] }))
@@ -131,7 +137,7 @@ fn where_a_fork_is_not_safe_the_template_goes_on_as_the_first_worker() {
       Send(Template, Init { lane: 0, input: [] })
     > Controller(Worker { worker: WorkerIndex(1), input: [] })
       ResetLane(1)
-    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)], timeouts: Timeouts { slow: 0, test: 0, grace: 0 } }))
     > Message(Template, Collected { 
       ToController(Collected { worker: WorkerIndex(0), payload: [] })
       ToController(Started(Started { method: Spawn, reasons: ["a thread runs"] }))
@@ -163,7 +169,7 @@ fn a_crashed_worker_is_replaced_and_the_rest_of_its_tests_runs() {
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
     > Exited { pid: 20, cause: "signal 11 (SIGSEGV)" }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 11 (SIGSEGV)", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 11 (SIGSEGV)", innocent: false, hung: false }))
     > Controller(Worker { worker: WorkerIndex(2), input: [] })
       ResetLane(0)
       Fork { worker: WorkerIndex(2), lane: 0, input: [] }
@@ -185,7 +191,7 @@ fn a_test_that_is_to_run_again_after_its_crash_goes_to_whoever_asks() {
     > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Teardown }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Teardown, cause: "signal 9 (SIGKILL)", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Teardown, cause: "signal 9 (SIGKILL)", innocent: false, hung: false }))
     > Controller(Verdict { worker: WorkerIndex(0), requeue: true })
     > Message(Worker(WorkerIndex(1)), Result { item: ItemIndex(1), finished: true, failures: 0, duration: 1.0, blob: [] })
       ToController(Result { worker: WorkerIndex(1), item: ItemIndex(1), finished: true, duration: 1.0, blob: [] })
@@ -217,7 +223,7 @@ fn after_a_stop_running_tests_end_and_nothing_starts() {
     > Exited { pid: 20, cause: "exit code 0" }
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Finish }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false, hung: false }))
     > Message(Worker(WorkerIndex(1)), Result { item: ItemIndex(1), finished: true, failures: 0, duration: 1.0, blob: [] })
       ToController(Result { worker: WorkerIndex(1), item: ItemIndex(1), finished: true, duration: 1.0, blob: [] })
     > Message(Worker(WorkerIndex(1)), Ask { position: 1, running: false })
@@ -227,7 +233,7 @@ fn after_a_stop_running_tests_end_and_nothing_starts() {
     > Closed { peer: Worker(WorkerIndex(1)), fault: None, position: 1, phase: Finish }
     > Exited { pid: 21, cause: "exit code 0" }
       Kill(21)
-      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: None, phase: Finish, cause: "exit code 0", innocent: false, hung: false }))
       Send(Template, Exit)
       ToController(Finished(Finished { done: 2, not_run: [ItemIndex(2), ItemIndex(3), ItemIndex(4), ItemIndex(5)], interrupted: [] }))
     "#);
@@ -237,6 +243,7 @@ fn after_a_stop_running_tests_end_and_nothing_starts() {
 fn ctrl_c_interrupts_the_running_test_and_kills_a_worker_that_does_not_care() {
     let mut script = until_testing();
     script.hear(Event::Controller(FromController::Stop { interrupt: true, kill: false }));
+    script.hear(looked(worker(0), Why::Stop));
     script.hear(result(worker(0), 0, false, 0)).hear(bye(worker(0)));
     script.hear(closed(worker(0), 1, Phase::Finish)).hear(exited(20, "exit code 2"));
     script.wait(Duration::from_secs(11)).hear(closed(worker(1), 1, Phase::Call));
@@ -245,8 +252,11 @@ fn ctrl_c_interrupts_the_running_test_and_kills_a_worker_that_does_not_care() {
     > Controller(Stop { interrupt: true, kill: false })
       Halt(0)
       Halt(1)
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Stop, hold: None }
+      Look { peer: Worker(WorkerIndex(1)), pid: 21, why: Stop, hold: None }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Stop, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Stop, item: None, phase: Idle, doing: "", since: 0, phase_since: 0, limit: 0, stacks: "stacks", native: [] }))
       Interrupt(20)
-      Interrupt(21)
     > Message(Worker(WorkerIndex(0)), Result { item: ItemIndex(0), finished: false, failures: 0, duration: 1.0, blob: [] })
       ToController(Result { worker: WorkerIndex(0), item: ItemIndex(0), finished: false, duration: 1.0, blob: [] })
     > Message(Worker(WorkerIndex(0)), Bye([]))
@@ -254,13 +264,13 @@ fn ctrl_c_interrupts_the_running_test_and_kills_a_worker_that_does_not_care() {
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Finish }
     > Exited { pid: 20, cause: "exit code 2" }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: Some(ItemIndex(0)), phase: Finish, cause: "exit code 2", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: Some(ItemIndex(0)), phase: Finish, cause: "exit code 2", innocent: false, hung: false }))
     > Tick
       Kill(21)
     > Closed { peer: Worker(WorkerIndex(1)), fault: None, position: 1, phase: Call }
     > Exited { pid: 21, cause: "signal 9 (SIGKILL)" }
       Kill(21)
-      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: Some(ItemIndex(1)), phase: Call, cause: "signal 9 (SIGKILL)", innocent: false }))
+      ToController(Down(Down { worker: WorkerIndex(1), crashed: false, item: Some(ItemIndex(1)), phase: Call, cause: "signal 9 (SIGKILL)", innocent: false, hung: false }))
       Send(Template, Exit)
       ToController(Finished(Finished { done: 0, not_run: [ItemIndex(2), ItemIndex(3), ItemIndex(4), ItemIndex(5)], interrupted: [ItemIndex(0), ItemIndex(1)] }))
     "#);
@@ -282,7 +292,7 @@ fn workers_that_died_with_their_template_are_not_to_blame_and_spawned_ones_take_
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
     > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
       Kill(20)
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: None, phase: Call, cause: "signal 9 (SIGKILL)", innocent: true }))
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: None, phase: Call, cause: "signal 9 (SIGKILL)", innocent: true, hung: false }))
     > Controller(Worker { worker: WorkerIndex(2), input: [] })
       ResetLane(0)
       Spawn { peer: Worker(WorkerIndex(2)), argv: ["python"] }
@@ -314,7 +324,7 @@ fn the_template_that_dies_while_it_collects_ends_the_run_with_a_reason() {
     > Controller(Worker { worker: WorkerIndex(0), input: [] })
       ResetLane(0)
       Send(Template, Init { lane: 0, input: [] })
-    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)] }))
+    > Controller(Plan(Plan { mode: Load, reorder: true, maxfail: 0, start_method: Auto, workers: [WorkerIndex(0), WorkerIndex(1)], timeouts: Timeouts { slow: 0, test: 0, grace: 0 } }))
     > Message(Template, Status("collecting test_a.py"))
     > Exited { pid: 10, cause: "signal 11 (SIGSEGV)" }
       Close(Template)
@@ -377,4 +387,138 @@ fn a_worker_that_lost_tests_gets_none_ahead_or_it_would_start_the_lost_ones() {
     let ahead = Event::Message(worker(0), FromWorker::Ahead);
     let actions = run.handle(ahead, Duration::from_millis(20));
     assert_eq!(actions, [Action::Send(worker(0), ToWorker::Nothing)]);
+}
+
+const SLOW: Timeouts = Timeouts { slow: 1_000, test: 3_000, grace: 500 };
+
+fn seen(number: u32, sequence: u32, item: u32, phase: Phase, answered: u32) -> Event {
+    Event::Seen(worker(number), Sight { sequence, item: Some(ItemIndex(item)), phase, answered })
+}
+
+/// The first worker is seen at its first test.
+fn until_watched() -> Script {
+    let mut script = Script::default();
+    script.hear(Event::Controller(FromController::Template { argv: vec!["python".to_owned()] }));
+    script.hear(Event::Spawned(Peer::Template, TEMPLATE_PID)).hear(announce(0));
+    script.hear(Event::Controller(FromController::Plan(Plan {
+        mode: DistMode::Load,
+        reorder: true,
+        maxfail: 0,
+        start_method: StartMethod::Fork,
+        workers: vec![WorkerIndex(0)],
+        timeouts: SLOW,
+    })));
+    script.hear(collected(Peer::Template, &[])).hear(ready(worker(0), 20)).hear(ask(worker(0), 0, false));
+    script.hear(seen(0, 1, 0, Phase::Call, 0)).forget();
+    script
+}
+
+#[test]
+fn a_slow_test_is_looked_at_again_and_again_and_left_alone_once_it_has_gone_on() {
+    let mut script = until_watched();
+    script.wait(Duration::from_millis(999)).wait(Duration::from_millis(1));
+    script.hear(looked(worker(0), Why::Slow)).wait(Duration::from_secs(1));
+    script.hear(seen(0, 2, 1, Phase::Setup, 0)).hear(looked(worker(0), Why::Slow));
+    script.wait(Duration::from_millis(999));
+    assert_snapshot!(script, @r#"
+    > Tick
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Slow, hold: None }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Slow, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Slow, item: Some(ItemIndex(0)), phase: Call, doing: "", since: 1000, phase_since: 1000, limit: 3000, stacks: "stacks", native: [] }))
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Slow, hold: None }
+    > Seen(Worker(WorkerIndex(0)), Sight { sequence: 2, item: Some(ItemIndex(1)), phase: Setup, answered: 0 })
+    > Looked { peer: Worker(WorkerIndex(0)), why: Slow, found: Found { stacks: "stacks", native: [] } }
+    > Tick
+    "#);
+}
+
+#[test]
+fn a_test_over_its_limit_is_looked_at_and_fails_when_it_is_asked_to() {
+    let mut script = until_watched();
+    script.wait(Duration::from_secs(3)).hear(looked(worker(0), Why::Limit));
+    script.wait(Duration::from_millis(100));
+    script.hear(seen(0, 1, 0, Phase::Teardown, 2)).wait(Duration::from_millis(450));
+    script.hear(seen(0, 2, 1, Phase::Setup, 2)).wait(Duration::from_millis(500));
+    assert_snapshot!(script, @r#"
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Limit, hold: Some(2) }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Limit, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Limit, item: Some(ItemIndex(0)), phase: Call, doing: "", since: 3000, phase_since: 3000, limit: 3000, stacks: "stacks", native: [] }))
+      AskToFail { peer: Worker(WorkerIndex(0)), pid: 20, asked: 2 }
+    > Tick
+      AskToFail { peer: Worker(WorkerIndex(0)), pid: 20, asked: 2 }
+    > Seen(Worker(WorkerIndex(0)), Sight { sequence: 1, item: Some(ItemIndex(0)), phase: Teardown, answered: 2 })
+    > Tick
+    > Seen(Worker(WorkerIndex(0)), Sight { sequence: 2, item: Some(ItemIndex(1)), phase: Setup, answered: 2 })
+    > Tick
+    "#);
+}
+
+#[test]
+fn a_test_that_does_not_fail_when_asked_to_is_ended_and_blamed() {
+    let mut script = until_watched();
+    script.wait(Duration::from_secs(3)).hear(looked(worker(0), Why::Limit));
+    script.wait(Duration::from_millis(500)).wait(Duration::from_millis(500));
+    script.hear(closed(worker(0), 1, Phase::Call)).hear(exited(20, "signal 9 (SIGKILL)"));
+    assert_snapshot!(script, @r#"
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Limit, hold: Some(2) }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Limit, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Limit, item: Some(ItemIndex(0)), phase: Call, doing: "", since: 3000, phase_since: 3000, limit: 3000, stacks: "stacks", native: [] }))
+      AskToFail { peer: Worker(WorkerIndex(0)), pid: 20, asked: 2 }
+    > Tick
+      Terminate(20)
+    > Tick
+      Kill(20)
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
+    > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 9 (SIGKILL)", innocent: false, hung: true }))
+    "#);
+}
+
+#[test]
+fn a_test_that_began_just_before_its_process_was_ended_is_not_to_blame() {
+    let mut script = until_watched();
+    script.wait(Duration::from_secs(3)).hear(looked(worker(0), Why::Limit));
+    script.wait(Duration::from_millis(500)).wait(Duration::from_millis(500)).forget();
+    script.hear(ask(worker(0), 1, true)).hear(result(worker(0), 0, true, 0));
+    script.hear(closed(worker(0), 2, Phase::Setup)).hear(exited(20, "signal 9 (SIGKILL)"));
+    assert_snapshot!(script, @r#"
+    > Message(Worker(WorkerIndex(0)), Ask { position: 1, running: true })
+      Send(Worker(WorkerIndex(0)), Grant { position: 1, items: [ItemIndex(1)] })
+    > Message(Worker(WorkerIndex(0)), Result { item: ItemIndex(0), finished: true, failures: 0, duration: 1.0, blob: [] })
+      ToController(Result { worker: WorkerIndex(0), item: ItemIndex(0), finished: true, duration: 1.0, blob: [] })
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 2, phase: Setup }
+    > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: None, phase: Setup, cause: "signal 9 (SIGKILL)", innocent: true, hung: false }))
+    "#);
+}
+
+#[test]
+fn a_worker_that_does_not_exit_is_looked_at_and_ended() {
+    let mut script = until_watched();
+    script.hear(bye(worker(0))).wait(Duration::from_secs(3)).hear(looked(worker(0), Why::Limit));
+    script.wait(Duration::from_millis(500)).hear(closed(worker(0), 1, Phase::Finish));
+    script.hear(exited(20, "signal 9 (SIGKILL)"));
+    assert_snapshot!(script, @r#"
+    > Message(Worker(WorkerIndex(0)), Bye([]))
+      ToController(Bye { worker: WorkerIndex(0), blob: [] })
+    > Tick
+      Look { peer: Worker(WorkerIndex(0)), pid: 20, why: Limit, hold: None }
+    > Looked { peer: Worker(WorkerIndex(0)), why: Limit, found: Found { stacks: "stacks", native: [] } }
+      ToController(Looked(Looked { worker: WorkerIndex(0), pid: 20, why: Limit, item: None, phase: Call, doing: "exiting", since: 3000, phase_since: 3000, limit: 3000, stacks: "stacks", native: [] }))
+      Terminate(20)
+    > Tick
+      Kill(20)
+    > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Finish }
+    > Exited { pid: 20, cause: "signal 9 (SIGKILL)" }
+      Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: false, item: None, phase: Finish, cause: "signal 9 (SIGKILL)", innocent: false, hung: true }))
+      Send(Template, Exit)
+      ToController(Finished(Finished { done: 0, not_run: [ItemIndex(0), ItemIndex(1), ItemIndex(2), ItemIndex(3), ItemIndex(4), ItemIndex(5)], interrupted: [] }))
+    "#);
 }

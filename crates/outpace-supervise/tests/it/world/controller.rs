@@ -35,6 +35,7 @@ impl World {
             maxfail: self.scenario.maxfail,
             start_method: self.scenario.start_method,
             workers,
+            timeouts: self.scenario.timeouts,
         }));
         self.controller.scheduler = OwnScheduler::new(self.scenario.items);
         if let Some(stop) = self.scenario.stop {

@@ -64,6 +64,15 @@ impl World {
                 lane.limit = lane.position;
                 return Some(Event::Revoked { worker, kept: lane.position });
             }
+            Action::Look { peer, why, .. } => {
+                let at = self.now + self.dice.micros(5_000, 500_000);
+                self.agenda.put(at, Happening::Looked(peer, why));
+            }
+            Action::AskToFail { pid, asked, .. } => {
+                self.check_too_long(pid, asked);
+                self.ask_to_fail(pid, asked);
+            }
+            Action::Terminate(pid) => self.terminate(pid),
             Action::Interrupt(pid) => self.interrupt(pid),
             Action::Kill(pid) => self.kill(pid),
             Action::Close(peer) => {
@@ -74,6 +83,36 @@ impl World {
             Action::Quit => self.quit = true,
         }
         None
+    }
+
+    /// What is asked to fail has had its time.
+    fn check_too_long(&mut self, pid: Pid, asked: u32) {
+        let process = self.process(pid);
+        let (lane, begun_at) = (process.lane, process.begun_at);
+        let lane = self.board.lane(lane);
+        if let Some(item) = lane.item
+            && lane.sequence + 1 == asked
+        {
+            let limit = self.scenario.limit_of(item).expect("a test without a limit is left alone");
+            assert!(begun_at + limit <= self.now, "{item:?} is to end before its time");
+        }
+    }
+
+    /// Lanes are looked at now and then, and before anything is done because its time has come.
+    pub(crate) fn look_at_lanes(&mut self) -> bool {
+        if self.run.watch_every().is_none() {
+            return false;
+        }
+        let mut news = false;
+        for (peer, lane) in self.lanes.clone() {
+            let sight = self.board.lane(lane).sight();
+            let open = self.connections.get(&peer).is_some_and(|connection| !connection.closed);
+            if open && self.seen.insert(peer, sight) != Some(sight) {
+                news = true;
+                self.deliver(Event::Seen(peer, sight));
+            }
+        }
+        news
     }
 
     fn spawn(&mut self, peer: Peer) -> Event {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use outpace_protocol::{FromController, FromWorker, ToController, ToWorker};
+use outpace_protocol::{FromController, FromWorker, ToController, ToWorker, Why};
 use outpace_supervise::Peer;
 
 pub(crate) type Pid = i32;
@@ -26,6 +26,8 @@ pub(crate) enum Happening {
     TemplateReaps(Pid),
     /// A process goes on, unless something else made it go on since.
     Step(Pid, u32),
+    /// Somebody has looked at a process.
+    Looked(Peer, Why),
     /// Somebody kills the template.
     TemplateDies,
 }

@@ -60,6 +60,8 @@ pub(crate) struct Process {
     /// A result that leaves with the next message.
     pub(crate) unsent: Option<FromWorker>,
     pub(crate) ticket: u32,
+    /// When the test it runs began.
+    pub(crate) begun_at: Duration,
 }
 
 impl World {
@@ -83,6 +85,7 @@ impl World {
             failures: 0,
             unsent: None,
             ticket: 0,
+            begun_at: Duration::ZERO,
         };
         self.processes.insert(self.last_pid, process);
         let pause = self.dice.micros(100, 5_000);
@@ -226,6 +229,32 @@ impl World {
                 process.hung = false;
                 self.then(pid, State::Finishing, Duration::from_micros(50));
             }
+        }
+    }
+
+    /// Asked to let fail what it is at: it does, where it can, and goes on.
+    pub(crate) fn ask_to_fail(&mut self, pid: Pid, asked: u32) {
+        let stubborn = self.dice.permille(self.scenario.faults.stubborn);
+        let process = self.process(pid);
+        let (lane, state) = (process.lane, process.state);
+        if !process.alive || stubborn || self.board.lane(lane).sequence + 1 != asked {
+            return;
+        }
+        let next = match state {
+            State::Collecting => State::Collecting,
+            State::Calling(item) => State::TearingDown(item),
+            _ => return,
+        };
+        self.board.lane(lane).answered = asked;
+        self.process(pid).hung = false;
+        self.then(pid, next, Duration::from_micros(50));
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&mut self, pid: Pid) {
+        let deaf = self.dice.permille(self.scenario.faults.deaf);
+        if self.process(pid).alive && !deaf {
+            self.die(pid);
         }
     }
 

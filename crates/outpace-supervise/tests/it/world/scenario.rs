@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use outpace_model::DistMode;
-use outpace_protocol::StartMethod;
+use outpace_model::{DistMode, ItemIndex};
+use outpace_protocol::{StartMethod, Timeouts};
 
 /// The controller's `Stop`, at a moment of its choice.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Faults {
     pub(crate) gives_up: u32,
     /// A process does not react to SIGINT.
     pub(crate) deaf: u32,
+    /// A process does not let fail what it is asked to, each time.
+    pub(crate) stubborn: u32,
     /// The kernel starts no process.
     pub(crate) spawn: u32,
     /// The session of the template or of a spawned worker ends without a collection.
@@ -60,10 +62,20 @@ pub(crate) struct Scenario {
     pub(crate) replacements: u32,
     pub(crate) stop: Option<Stop>,
     pub(crate) template_dies: Option<Duration>,
+    pub(crate) timeouts: Timeouts,
+    /// Tests with a limit of their own, in milliseconds.
+    pub(crate) limits: Vec<(ItemIndex, u64)>,
     pub(crate) faults: Faults,
 }
 
 impl Scenario {
+    /// What a test may take; `None` = as long as it likes.
+    pub(crate) fn limit_of(&self, item: ItemIndex) -> Option<Duration> {
+        let own = self.limits.iter().find(|(limited, _)| *limited == item).map(|(_, limit)| *limit);
+        let limit = own.unwrap_or(self.timeouts.test);
+        (limit > 0).then(|| Duration::from_millis(limit))
+    }
+
     /// The node ids: four tests a file.
     pub(crate) fn node_ids(&self) -> Vec<String> {
         (0..self.items).map(|item| format!("f{}.py::t{item}", item / 4)).collect()

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use outpace_supervise::{Event, Peer, Run};
+use outpace_protocol::Why;
+use outpace_supervise::{Event, Found, Peer, Run, Sight};
 
 use super::board::Board;
 use super::controller::Controller;
@@ -14,7 +15,7 @@ use super::process::Process;
 use super::scenario::Scenario;
 
 /// Deadlines in a row while nothing else is under way: more than any patience in the run needs.
-const MANY_TICKS: u32 = 100;
+const MANY_TICKS: u32 = 10_000;
 
 /// A connection as the coordinator sees it.
 #[derive(Debug, Default)]
@@ -38,6 +39,9 @@ pub(crate) struct World {
     pub(crate) last_pid: Pid,
     pub(crate) connections: BTreeMap<Peer, Connection>,
     pub(crate) lanes: BTreeMap<Peer, u32>,
+    /// What was last seen in each lane.
+    pub(crate) seen: BTreeMap<Peer, Sight>,
+    slow_lines: u32,
     pub(crate) controller: Controller,
     pub(crate) observer: Observer,
     pub(crate) quit: bool,
@@ -56,6 +60,8 @@ pub(crate) fn simulate(scenario: &Scenario) -> Observer {
         last_pid: 100,
         connections: BTreeMap::new(),
         lanes: BTreeMap::new(),
+        seen: BTreeMap::new(),
+        slow_lines: 0,
         controller: Controller::default(),
         observer: Observer::new(scenario),
         quit: false,
@@ -82,15 +88,20 @@ impl World {
                 (next, Some(deadline)) if next.is_none_or(|next| deadline <= next) && ticks < MANY_TICKS => {
                     ticks += 1;
                     self.now = self.now.max(deadline);
+                    self.look_at_lanes();
                     self.deliver(Event::Tick);
                 }
                 (Some(_), _) => break,
+                (None, _) if self.look_at_lanes() => {}
                 (None, _) => return self.unblock(),
             }
         }
         if let Some((at, happening)) = self.agenda.pop() {
             self.now = self.now.max(at);
             self.on(happening);
+            if self.dice.permille(300) {
+                self.look_at_lanes();
+            }
         }
     }
 
@@ -104,6 +115,12 @@ impl World {
             Happening::ToPeer(peer, message) => self.on_arrival(peer, message),
             Happening::TemplateReaps(pid) => self.on_template_reaps(pid),
             Happening::Step(pid, ticket) => self.on_step(pid, ticket),
+            Happening::Looked(peer, why) => {
+                if why == Why::Slow {
+                    self.on_slow();
+                }
+                self.deliver(Event::Looked { peer, why, found: Found::default() });
+            }
             Happening::TemplateDies => {
                 if let Some(pid) = self.pid_of(Peer::Template) {
                     self.die(pid);
@@ -112,8 +129,22 @@ impl World {
         }
     }
 
-    /// Nothing is under way: only a process that hangs may be waited for. Its user kills it.
+    /// It is said again and again that something is slow: after a while the user kills what hangs.
+    fn on_slow(&mut self) {
+        self.slow_lines += 1;
+        let hung =
+            self.processes.values().find(|process| process.alive && process.hung).map(|process| process.pid);
+        if self.slow_lines.is_multiple_of(50)
+            && let Some(pid) = hung
+        {
+            self.die(pid);
+        }
+    }
+
+    /// Nothing is under way: only a process that hangs may be waited for, if it may hang for ever. Its user kills it.
     fn unblock(&mut self) {
+        let ends = self.scenario.timeouts.test > 0 && self.scenario.limits.is_empty();
+        assert!(!ends, "the run waits for what it was to end: {self:#?}");
         let hung =
             self.processes.values().find(|process| process.alive && process.hung).map(|process| process.pid);
         match hung {

@@ -22,6 +22,9 @@ impl World {
             State::Collecting => self.collect(pid),
             State::Serving => self.serve(pid),
             State::BecomingWorker => {
+                let lane = self.process(pid).lane;
+                let lane = self.board.lane(lane);
+                (lane.sequence, lane.item, lane.answered, lane.phase) = (0, None, 0, Phase::Idle);
                 self.send(pid, FromWorker::Ready { pid, info: Vec::new() });
                 let pause = self.dice.micros(0, 500);
                 self.then(pid, State::Seeking, pause);
@@ -35,6 +38,7 @@ impl World {
             Some(ToWorker::Init { lane, .. }) => {
                 self.process(pid).lane = lane;
                 self.enter(pid, Phase::Start);
+                self.board.lane(lane).sequence += 1;
                 let slowest = u64::try_from(self.scenario.slowest_start.as_micros()).expect("microseconds");
                 let pause = self.dice.micros(100, slowest);
                 self.then(pid, State::Collecting, pause);
@@ -49,7 +53,11 @@ impl World {
         if self.dice.permille(faults.usage_error) {
             return self.then(pid, State::Finishing, Duration::ZERO);
         }
-        let mut collection = Collection { node_ids: self.scenario.node_ids(), ..Collection::default() };
+        let mut collection = Collection {
+            node_ids: self.scenario.node_ids(),
+            limits: self.scenario.limits.clone(),
+            ..Collection::default()
+        };
         if self.scenario.unsafe_to_fork {
             collection.unsafe_to_fork.push("a thread runs".to_owned());
         }

@@ -20,6 +20,13 @@ impl World {
             State::Asked(running) => self.take_answer(pid, running),
             State::AskedAhead(running) => self.take_answer_ahead(pid, running),
             State::Beginning(item) => {
+                let now = self.now;
+                let process = self.process(pid);
+                process.begun_at = now;
+                let lane = process.lane;
+                let lane = self.board.lane(lane);
+                lane.sequence += 1;
+                lane.item = Some(item);
                 self.enter(pid, Phase::Setup);
                 self.send(pid, result(item, false, 0, Duration::ZERO));
                 let longest = u64::try_from(self.scenario.longest.as_micros()).expect("microseconds");
@@ -137,6 +144,9 @@ impl World {
         self.observer.completed(pid, item);
         let maxfail = self.scenario.maxfail;
         self.enter(pid, Phase::Idle);
+        let process = self.process(pid);
+        let lane = process.lane;
+        self.board.lane(lane).item = None;
         let process = self.process(pid);
         process.unsent = Some(result(item, true, failures, took));
         process.failures += failures;

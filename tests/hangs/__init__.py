@@ -1,0 +1,1 @@
+"""Tests that hang, in every way, and what a run says and does about them."""
