@@ -16,6 +16,7 @@ mod down;
 mod event;
 mod grant;
 mod ledger;
+mod marks;
 mod pace;
 mod run;
 mod start;

@@ -54,7 +54,7 @@ impl World {
         Self {
             scheduler: Scheduler::new(&plan),
             workers: plan.workers.iter().map(|worker| (*worker, Worker::default())).collect(),
-            next_worker: u32::try_from(plan.workers.len()).unwrap(),
+            next_worker: u32::try_from(plan.workers.len()).expect("few"),
             ended: vec![0; plan.node_ids.len()],
             started: Vec::new(),
             plan,
@@ -119,7 +119,7 @@ impl World {
         if before.is_none() && worker.granted.is_empty() {
             self.check_that_nothing_could_start(index);
         }
-        let worker = self.workers.get_mut(&index).unwrap();
+        let worker = self.workers.get_mut(&index).expect("it lives");
         let next = worker.granted.pop_front();
         // The next one is known, and its needs held, while the last one is torn down.
         self.check();
@@ -127,13 +127,13 @@ impl World {
             self.ended[item.get()] += 1;
             self.scheduler.finish(index, item);
             let demands = self.mark(item).map(|mark| mark.demands.clone()).unwrap_or_default();
-            let worker = self.workers.get_mut(&index).unwrap();
+            let worker = self.workers.get_mut(&index).expect("it lives");
             for demand in demands.iter().filter(|demand| demand.lasting) {
                 let amount = worker.lasting.entry(demand.resource).or_default();
                 *amount = demand.amount.max(*amount);
             }
         }
-        let worker = self.workers.get_mut(&index).unwrap();
+        let worker = self.workers.get_mut(&index).expect("it lives");
         worker.running = next;
         worker.is_set_up |= next.is_some();
         worker.has_begun |= next.is_some();
@@ -202,7 +202,7 @@ impl World {
         for (index, item) in running() {
             let shares = self.scheduler.shares(index, item);
             for demand in self.mark(item).iter().flat_map(|mark| &mark.demands) {
-                let share = shares.iter().find(|share| share.resource == demand.resource).unwrap();
+                let share = shares.iter().find(|share| share.resource == demand.resource).expect("a share");
                 assert_eq!(share.units.len() as u64, demand.amount);
                 for unit in &share.units {
                     assert!(units.insert((demand.resource, *unit)), "unit {unit} has two holders");

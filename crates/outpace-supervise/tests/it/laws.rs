@@ -7,7 +7,7 @@ use outpace_protocol::StartMethod;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::world::{Faults, Scenario, Stop, simulate};
+use crate::world::{Faults, Marked, Scenario, Stop, simulate};
 
 const MODES: &[DistMode] = &[
     DistMode::Load,
@@ -56,6 +56,14 @@ fn faults() -> impl Strategy<Value = Faults> {
     })
 }
 
+fn marked() -> impl Strategy<Value = Marked> {
+    (any::<bool>(), rarely(500), rarely(500)).prop_map(|(serial_first, serial, needy)| Marked {
+        serial_first,
+        serial,
+        needy,
+    })
+}
+
 fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scenario> {
     let what = (any::<u64>().no_shrink(), select(MODES), select(METHODS), prop::bool::weighted(0.3));
     let size = (
@@ -70,7 +78,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
         stop(),
         prop::option::weighted(0.2, millis(100)),
     );
-    (what, size, policy, faults).prop_map(|(what, size, policy, faults)| {
+    (what, size, policy, faults, marked()).prop_map(|(what, size, policy, faults, marked)| {
         let (seed, mode, start_method, unsafe_to_fork) = what;
         let (items, workers, longest, slowest_start) = size;
         let (maxfail, replacements, stop, template_dies) = policy;
@@ -88,6 +96,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
             stop,
             template_dies,
             faults,
+            marked,
         }
     })
 }

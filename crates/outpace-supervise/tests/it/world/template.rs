@@ -49,7 +49,11 @@ impl World {
         if self.dice.permille(faults.usage_error) {
             return self.then(pid, State::Finishing, Duration::ZERO);
         }
-        let mut collection = Collection { node_ids: self.scenario.node_ids(), ..Collection::default() };
+        let mut collection = Collection {
+            node_ids: self.scenario.node_ids(),
+            marks: self.scenario.marks(),
+            ..Collection::default()
+        };
         if self.scenario.unsafe_to_fork {
             collection.unsafe_to_fork.push("a thread runs".to_owned());
         }
@@ -82,7 +86,11 @@ impl World {
             ToWorker::Run => return self.then(pid, State::BecomingWorker, Duration::from_micros(20)),
             ToWorker::Shutdown => return self.then(pid, State::Finishing, Duration::ZERO),
             ToWorker::Exit => return self.end(pid, Duration::ZERO),
-            ToWorker::Init { .. } | ToWorker::Grant { .. } | ToWorker::Nothing | ToWorker::Reference(_) => {}
+            ToWorker::Init { .. }
+            | ToWorker::Grant { .. }
+            | ToWorker::Lease { .. }
+            | ToWorker::Nothing
+            | ToWorker::Reference(_) => {}
         }
         self.then_receive(pid, State::Serving);
     }
