@@ -1,14 +1,23 @@
-"""The payload of a collection: node ids in order, groups beside them, and what speaks against a fork."""
+"""The payload of a collection: node ids in order, and a head: groups, marks, and what speaks against a fork."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
-def encode(ids: Sequence[str], groups: Sequence[str | None] = (), unsafe_to_fork: Sequence[str] = ()) -> bytes:
-    head = json.dumps({"unsafe_to_fork": list(unsafe_to_fork), "groups": list(groups)}).encode()
+def encode(
+    ids: Sequence[str],
+    groups: Sequence[str | None] = (),
+    unsafe_to_fork: Sequence[str] = (),
+    marks: Mapping[str, Any] | None = None,
+) -> bytes:
+    fields: dict[str, Any] = {"unsafe_to_fork": list(unsafe_to_fork), "groups": list(groups)}
+    if marks:
+        fields["marks"] = marks
+    head = json.dumps(fields).encode()
     encoded = [nodeid.encode("utf-8", "surrogatepass") for nodeid in ids]
     return b"".join(
         (
@@ -31,3 +40,10 @@ def decode_ids(payload: bytes) -> list[str]:
         ids.append(payload[position : position + length].decode("utf-8", "surrogatepass"))
         position += length
     return ids
+
+
+def decode_marks(payload: bytes) -> dict[str, Any]:
+    """Serial tests and resources; empty when no test is marked."""
+    (length,) = struct.unpack_from("<I", payload)
+    marks: dict[str, Any] = json.loads(payload[4 : 4 + length]).get("marks", {})
+    return marks

@@ -64,6 +64,13 @@ def fd_captures(config: pytest.Config) -> list[Any]:
     return [capture for capture in captures if hasattr(capture, "targetfd_save")]
 
 
+def fixture_scope(item: pytest.Item, name: str) -> str:
+    """The scope of a fixture that the test uses; empty where it is not known."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = getattr(info, "name2fixturedefs", {}).get(name, ())
+    return str(getattr(definitions[-1], "scope", "")) if definitions else ""
+
+
 def is_capturing(capture: Any) -> bool:
     """Whether the descriptor points at the capture's file just now (it does not while capture is suspended)."""
     return getattr(capture, "_state", None) == "started"

@@ -75,6 +75,7 @@ class Kind:
     RUN = 101
     REFERENCE = 102
     EXIT = 103
+    LEASE = 104
 
 
 class Frame(NamedTuple):

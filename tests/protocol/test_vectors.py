@@ -61,7 +61,9 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "RESULT": layout("<IIId", "worker", "item", "finished", "duration", blob="blob"),
     "EVENT": layout("<I", "worker", blob="blob"),
     "BYE": layout("<I", "worker", blob="blob"),
-    "W_COLLECTED": lambda fields: collection.encode(fields["node_ids"], fields["groups"], fields["unsafe_to_fork"]),
+    "W_COLLECTED": lambda fields: collection.encode(
+        fields["node_ids"], fields["groups"], fields["unsafe_to_fork"], fields["marks"]
+    ),
     "W_READY": layout("<i", "pid", blob="info"),
     "W_RESULT": w_result,
     "W_ASK": layout("<II", "position", "running"),
@@ -110,9 +112,10 @@ def test_the_stream_is_read_alike_in_any_pieces(piece: int) -> None:
     assert frames == [Frame(vector.kind, vector.payload) for vector in ALL]
 
 
-def test_node_ids_are_read_alike() -> None:
+def test_node_ids_and_marks_are_read_alike() -> None:
     vector = BY_NAME["W_COLLECTED"]
     assert collection.decode_ids(vector.payload) == vector.fields["node_ids"]
+    assert collection.decode_marks(vector.payload) == vector.fields["marks"]
 
 
 def test_results_and_grants_are_read_alike() -> None:

@@ -22,6 +22,7 @@ from outpace.wire import Closed, Kind, WireError
 from . import workers
 from .ending import Ending
 from .interrupts import Interrupts
+from .marked import Marked
 from .nodes import Node, Nodes
 from .replay import Replay
 from .scheduling import Coordinated, coordinated
@@ -45,6 +46,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self._session: pytest.Session | None = None
         self.ending = Ending(self)
         self.interrupts = Interrupts()
+        self.marked = Marked(config)
         self._crash_texts: dict[str, str] = {}
         self._ids: list[str] = []
         self._ids_of: dict[int, list[str]] = {}
@@ -116,6 +118,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         super().pytest_terminal_summary(terminalreporter)
+        self.marked.summarise(terminalreporter, self._ids, is_coordinated=self.is_coordinated)
         self.ending.summarise(terminalreporter)
 
     @pytest.hookimpl
@@ -175,6 +178,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         if not self._ids:
             self._ids = ids
             self.nodemanager.collected = len(ids)
+            self.marked.collected(blob)
 
     def _on_started(self, payload: bytes) -> None:
         started = json.loads(payload)
@@ -229,6 +233,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.replay.result(node, item, bool(finished), payload[_RESULT.size :])
         if finished:
             self.ending.records += 1
+            self.marked.finished(item)
             if not self.is_coordinated:
                 self.worker_runtest_protocol_complete(node, item, duration)
 

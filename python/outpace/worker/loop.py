@@ -7,12 +7,13 @@ teardown hook gets the real item in its place.
 
 from __future__ import annotations
 
+import json
 import struct
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from outpace import pytest_private
+from outpace import marks, pytest_private
 from outpace.wire import Kind
 
 from . import board
@@ -76,6 +77,9 @@ class Loop:
         # With so many tests left the next grant is asked for; None = not before there are none.
         self._ask_ahead_at: int | None = None
         self._asked_ahead = False
+        # What tests find in their environment, by position; and the one claimed last.
+        self._leases: dict[int, dict[str, str]] = {}
+        self._lease: dict[str, str] = {}
 
     def run(self) -> None:
         session = self.session
@@ -93,11 +97,13 @@ class Loop:
     def _run_one(self, index: int) -> None:
         item = self.session.items[index]
         self._next = None
+        lease, self._lease = self._lease, {}
         self.running = index
         self.lane.item(index)
         self.reporting.begin(index)
         start = _perf_counter()
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self))
+        with marks.lent(lease):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self))
         self.reporting.end(_perf_counter() - start)
         self.lane.enter(board.IDLE)
         self.lane.item(None)
@@ -135,6 +141,7 @@ class Loop:
             self._granted.clear()
             return self._claim() if self._asked_ahead else None
         self._position = position + 1
+        self._lease = self._leases.pop(position, {}) if self._leases else {}
         if len(self._granted) == self._ask_ahead_at:
             self._ask_ahead_at = None
             self._asked_ahead = True
@@ -143,6 +150,10 @@ class Loop:
 
     def _receive(self) -> None:
         frame = self.channel.receive()
+        if frame.kind == Kind.LEASE:
+            lease = json.loads(frame.payload)
+            self._leases[lease["position"]] = lease["environ"]
+            frame = self.channel.receive()
         if frame.kind == Kind.GRANT:
             position, *items = struct.unpack(f"<{len(frame.payload) // 4}I", frame.payload)
             self._granted.extend(enumerate(items, position))

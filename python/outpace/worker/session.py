@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from outpace import collection, plain
+from outpace.marks import marks_key
 from outpace.wire import Kind
 
 from . import board
@@ -81,7 +82,8 @@ class WorkerSession:
         ids = [item.nodeid for item in session.items]
         groups = [_group(item) for item in session.items] if self.wants_groups else []
         reasons = self.forkable.reasons(self.config)
-        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons))
+        marks = self.config.stash[marks_key].head(session.items) if marks_key in self.config.stash else {}
+        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, marks))
         if serve(self, session):
             self.is_worker = True
             self.lane.tell_registered()
