@@ -103,7 +103,7 @@ class _Parser:
         word = _WORD.match(self.text, self.at)
         name = word.group(1) if word else ""
         if name not in _NAMES:
-            listed = ", ".join(f"`{each}(…)`" for each in _NAMES)
+            listed = ", ".join(f"`{each}(...)`" for each in _NAMES)
             raise FilterError(f"expected {listed}, `not` or `(`", start)
         assert word is not None
         self.at = word.end()
