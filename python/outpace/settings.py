@@ -137,7 +137,8 @@ class _Reader:
             return filters.parse(text)
         except filters.FilterError as error:
             source = self.lines[line] if line is not None else ""
-            start = source.find(text)
+            quote = re.search(r"""filter["']?\s*=\s*(\"{3}|'{3}|["'])""", source)
+            start = quote.end() if quote and source.startswith(text, quote.end()) else source.find(text or "\0")
             if start < 0:
                 source, start = text.splitlines()[0] if text else "", 0
             raise self._error(str(error), line, column=start + error.column, source=source) from None

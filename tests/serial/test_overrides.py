@@ -92,7 +92,7 @@ def test_one_that_matches_nothing_is_told(watched: Watched, workers: str) -> Non
         (
             'serial = true\nfilter = "marker(slow) and fixtures(db)"',
             ":6:28: expected `test(...)`, `file(...)`, `fixture(...)`, `marker(...)`, `not` or `(`",
-            ['  filter = "marker(slow) and fixtures(db)"', "                            ^"],
+            ['  filter = "marker(slow) and fixtures(db)"', "                             ^"],
         ),
         ('filter = "marker(slow"', ":5:22: expected `)`", ['  filter = "marker(slow"', "                       ^"]),
         ('filter = "marker(slow) file(a)"', ":5:24: expected `and`, `or` or the end", []),
