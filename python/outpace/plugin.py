@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("outpace_serial", "When serial tests run: last or first.", default="last")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     for description in marks.DESCRIPTIONS:
         config.addinivalue_line("markers", description)
