@@ -8,7 +8,7 @@
 //! needs is kept free for it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use outpace_model::{ItemIndex, WorkerIndex};
 
@@ -62,19 +62,32 @@ impl Blocks {
     }
 
     /// Whether something could start on this worker now.
-    pub(crate) fn could_start(&self, worker: WorkerIndex, holdings: &Holdings, facts: &Facts) -> bool {
-        self.bound.contains_key(&worker) || self.choose(worker, holdings, facts).is_some()
+    pub(crate) fn could_start(
+        &self,
+        worker: WorkerIndex,
+        wanted: &BTreeSet<u32>,
+        holdings: &Holdings,
+        facts: &Facts,
+    ) -> bool {
+        self.bound.contains_key(&worker) || self.choose(worker, wanted, holdings, facts).is_some()
+    }
+
+    /// The resources that waiting items need.
+    pub(crate) fn wanted(&self, facts: &Facts) -> impl Iterator<Item = u32> {
+        let waiting = self.classes.iter().zip(&facts.classes).filter(|(class, _)| !class.waiting.is_empty());
+        waiting.flat_map(|(_, needs)| needs).map(|demand| demand.resource)
     }
 
     /// The next item for this worker, which now holds what that needs.
     pub(crate) fn take(
         &mut self,
         worker: WorkerIndex,
+        wanted: &BTreeSet<u32>,
         holdings: &mut Holdings,
         facts: &Facts,
     ) -> Option<ItemIndex> {
         if !self.bound.contains_key(&worker) {
-            let class = self.choose(worker, holdings, facts)?;
+            let class = self.choose(worker, wanted, holdings, facts)?;
             let block = self.classes[class].waiting.pop_front()?;
             self.classes[class].items -= block.items.len();
             self.count_overtaking(class, facts);
@@ -123,7 +136,13 @@ impl Blocks {
         }
     }
 
-    fn choose(&self, worker: WorkerIndex, holdings: &Holdings, facts: &Facts) -> Option<usize> {
+    fn choose(
+        &self,
+        worker: WorkerIndex,
+        wanted: &BTreeSet<u32>,
+        holdings: &Holdings,
+        facts: &Facts,
+    ) -> Option<usize> {
         let at_work = holdings.class_at_work(worker, facts);
         let mut order: Vec<usize> =
             (0..self.classes.len()).filter(|class| !self.classes[*class].waiting.is_empty()).collect();
@@ -134,7 +153,11 @@ impl Blocks {
         let mut reserved: Vec<usize> = Vec::new();
         for class in order {
             let is_reserved = reserved.iter().any(|other| facts.do_share_a_resource(class, *other));
-            if !is_reserved && holdings.fits(worker, &facts.classes[class], facts) {
+            let needs = &facts.classes[class];
+            if !is_reserved
+                && holdings.fits(worker, needs, facts)
+                && !holdings.must_tear_down(worker, needs, wanted, facts)
+            {
                 return Some(class);
             }
             if self.classes[class].overtaken >= PATIENCE {

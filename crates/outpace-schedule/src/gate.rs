@@ -7,10 +7,12 @@
 //!    worker is the one that has them, and every other worker has torn everything down. Until then it gets nothing,
 //!    and so the others come to an end of what they have;
 //! 3. a test that needs resources, when they are there: such tests come first, since they may have to wait for each other;
-//! 4. what the rules say, unless the worker must first tear down a fixture that holds a resource.
+//! 4. what the rules say, unless the worker must first tear down a fixture that holds what others wait for.
 //!
 //! One serial test or one that needs resources is granted at a time, and never ahead. Nothing is granted in parts:
 //! whoever waits holds nothing that another one waits for, so there is no deadlock.
+
+use std::collections::BTreeSet;
 
 use outpace_model::{ItemIndex, WorkerIndex};
 
@@ -78,29 +80,37 @@ impl Gate {
         if self.is_time_for_serial() {
             return self.take_serial(worker).into_iter().collect();
         }
+        let wanted = self.wanted_of(worker);
         let Some(pool) = self.pools.of_mut(worker) else { return Vec::new() };
-        if let Some(item) = pool.blocks.take(worker, &mut self.holdings, &self.facts) {
+        if let Some(item) = pool.blocks.take(worker, &wanted, &mut self.holdings, &self.facts) {
             self.rules.share_first(worker);
             return vec![item];
         }
-        self.take_unmarked(worker, max)
+        self.take_unmarked(worker, &wanted, max)
     }
 
     /// As [`Gate::take`], for a worker that has not started all it has: unmarked items only, and none while a marked one
     /// could start, which then comes with its next question.
     pub(crate) fn take_ahead(&mut self, worker: WorkerIndex, max: usize) -> Vec<ItemIndex> {
-        let could_start = |pool: &Pool| pool.blocks.could_start(worker, &self.holdings, &self.facts);
+        let wanted = self.wanted_of(worker);
+        let could_start = |pool: &Pool| pool.blocks.could_start(worker, &wanted, &self.holdings, &self.facts);
         if self.holdings.is_locked_out(worker, &self.facts)
             || self.is_time_for_serial()
             || self.pools.of(worker).is_none_or(could_start)
         {
             return Vec::new();
         }
-        self.take_unmarked(worker, max)
+        self.take_unmarked(worker, &wanted, max)
     }
 
-    fn take_unmarked(&mut self, worker: WorkerIndex, max: usize) -> Vec<ItemIndex> {
-        if self.holdings.must_tear_down(worker, &[], &self.facts) {
+    /// What waits for resources, as far as the worker's fixtures may hold it.
+    fn wanted_of(&self, worker: WorkerIndex) -> BTreeSet<u32> {
+        let has_lasting = self.holdings.has_lasting(worker, &self.facts);
+        if has_lasting { self.pools.wanted(&self.facts) } else { BTreeSet::new() }
+    }
+
+    fn take_unmarked(&mut self, worker: WorkerIndex, wanted: &BTreeSet<u32>, max: usize) -> Vec<ItemIndex> {
+        if self.holdings.must_tear_down(worker, &[], wanted, &self.facts) {
             return Vec::new();
         }
         let items = self.subset.outer(&self.rules.take(worker, max));

@@ -31,6 +31,15 @@ struct Holder {
     units: BTreeMap<u32, Vec<u32>>,
 }
 
+impl Holder {
+    /// The resources that its fixtures hold beyond their tests, or will once these have ended.
+    fn outliving(&self, facts: &Facts) -> impl Iterator<Item = u32> {
+        let unfinished = self.unfinished.iter().filter_map(|item| facts.get(*item));
+        let coming = unfinished.flat_map(|fact| facts.needs(fact)).filter(|demand| demand.lasting);
+        self.lasting.keys().copied().chain(coming.map(|demand| demand.resource))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Holdings {
     in_use: Vec<u64>,
@@ -63,25 +72,35 @@ impl Holdings {
         self.holders.iter().any(|(other, holder)| *other != worker && holder.unfinished.iter().any(is_serial))
     }
 
-    /// Whether the worker must tear everything down before it goes on with a test that has these needs.
-    pub(crate) fn must_tear_down(&self, worker: WorkerIndex, needs: &[Demand], facts: &Facts) -> bool {
-        let Some(holder) = self.holders.get(&worker) else { return false };
-        let asked_for = |resource: u32| needs.iter().any(|demand| demand.resource == resource);
-        let unfinished = holder.unfinished.iter().filter_map(|item| facts.get(*item));
-        let mut coming = unfinished.flat_map(|fact| facts.needs(fact)).filter(|demand| demand.lasting);
-        !holder.lasting.keys().all(|resource| asked_for(*resource))
-            || coming.any(|demand| !asked_for(demand.resource))
+    /// Whether a fixture of this worker holds something beyond its test, or will.
+    pub(crate) fn has_lasting(&self, worker: WorkerIndex, facts: &Facts) -> bool {
+        self.holders.get(&worker).is_some_and(|holder| holder.outliving(facts).next().is_some())
+    }
+
+    /// Whether the worker must tear everything down before it goes on with a test that has these needs: its fixtures
+    /// hold something that this test does not need and others want.
+    pub(crate) fn must_tear_down(
+        &self,
+        worker: WorkerIndex,
+        needs: &[Demand],
+        wanted: &BTreeSet<u32>,
+        facts: &Facts,
+    ) -> bool {
+        let is_needed = |resource: u32| needs.iter().any(|demand| demand.resource == resource);
+        let holder = self.holders.get(&worker);
+        holder.is_some_and(|holder| {
+            holder.outliving(facts).any(|resource| wanted.contains(&resource) && !is_needed(resource))
+        })
     }
 
     /// Whether these needs could be met for this worker now.
     pub(crate) fn fits(&self, worker: WorkerIndex, needs: &[Demand], facts: &Facts) -> bool {
         let holder = self.holders.get(&worker);
-        let is_there = |demand: &Demand| {
+        needs.iter().all(|demand| {
             let held = holder.and_then(|holder| holder.held.get(&demand.resource)).copied().unwrap_or(0);
             let resource = demand.resource as usize;
             self.in_use[resource] - held + held.max(demand.amount) <= facts.capacities[resource]
-        };
-        needs.iter().all(is_there) && !self.must_tear_down(worker, needs, facts)
+        })
     }
 
     /// The class of the last marked item that the worker has not finished.

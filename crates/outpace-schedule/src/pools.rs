@@ -1,6 +1,6 @@
 //! Where the marked items wait: in one pool for all workers, or in `each` in a pool of each worker's own.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 
@@ -106,6 +106,11 @@ impl Pools {
 
     pub(crate) fn parallel_pending(&self) -> usize {
         self.all().map(|pool| pool.blocks.pending()).sum()
+    }
+
+    /// The resources that waiting items need, all workers' together.
+    pub(crate) fn wanted(&self, facts: &Facts) -> BTreeSet<u32> {
+        self.all().flat_map(|pool| pool.blocks.wanted(facts)).collect()
     }
 
     fn all(&self) -> impl Iterator<Item = &Pool> {

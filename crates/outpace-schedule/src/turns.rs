@@ -12,12 +12,14 @@ use crate::facts::Facts;
 use crate::holdings::Holdings;
 use crate::marks::Share;
 use crate::own_queues::OwnQueues;
-use crate::plan::Plan;
+use crate::plan::{Plan, number};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Turns {
     facts: Facts,
     holdings: Holdings,
+    /// All of them: what will be assigned is not known.
+    resources: BTreeSet<u32>,
     /// Who asked when its next test was serial.
     waiting: BTreeSet<WorkerIndex>,
     pub(crate) queues: OwnQueues,
@@ -27,7 +29,8 @@ impl Turns {
     pub(crate) fn new(plan: &Plan) -> Self {
         let facts = Facts::new(plan);
         let (holdings, queues) = (Holdings::new(&facts), OwnQueues::external(plan));
-        Self { facts, holdings, waiting: BTreeSet::new(), queues }
+        let resources = (0..number(facts.capacities.len())).collect();
+        Self { facts, holdings, resources, waiting: BTreeSet::new(), queues }
     }
 
     pub(crate) fn remove_worker(&mut self, worker: WorkerIndex, unstarted: &[ItemIndex]) {
@@ -49,6 +52,7 @@ impl Turns {
             || self.serial_turn().is_some_and(|turn| turn != worker)
             || (is_serial && !self.holdings.is_alone(worker))
             || !self.holdings.fits(worker, needs, &self.facts)
+            || self.holdings.must_tear_down(worker, needs, &self.resources, &self.facts)
         {
             return Vec::new();
         }

@@ -83,16 +83,18 @@ fn whoever_cannot_have_a_resource_gets_another_test() {
 
 #[test]
 fn what_a_fixture_holds_is_free_when_the_worker_has_torn_down() {
-    let plan = marked(DistMode::Load, &[4], 2, [(0, lasting()), (1, needs(2))]);
+    let plan = marked(DistMode::Load, &[6], 2, [(0, lasting()), (1, lasting()), (2, needs(2))]);
     let mut calls = Calls::new(&plan);
-    assert_eq!(calls.ask(0), [1]);
-    calls.finish(0, 1);
-    assert_eq!(calls.ask(0), [0]);
-    assert_eq!(calls.ask(0), [0; 0], "it must tear down before a test without the resource");
+    assert_eq!((calls.ask(0), calls.ask(1)), (vec![0], vec![1]));
+    assert_eq!(calls.ask(0), [0; 0], "it must tear down before a test without what others want");
     calls.finish(0, 0);
     assert_eq!(calls.ask(0), [0; 0]);
     assert!(calls.tear_down(0));
-    assert_eq!(calls.ask(0), [2]);
+    assert_eq!(calls.ask(0), [3]);
+    assert_eq!(calls.ask(1), [2], "the other one has all of it now");
+    calls.finish(1, 1);
+    calls.finish(1, 2);
+    assert_eq!(calls.ask(1), [4], "nobody wants it: the fixture may live on");
 }
 
 #[test]
