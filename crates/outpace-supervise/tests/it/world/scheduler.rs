@@ -55,6 +55,8 @@ impl World {
             let wanted = usize::try_from(2 + self.dice.below(4)).expect("small");
             let takes_back = self.dice.permille(50);
             let scheduler = &mut self.controller.scheduler;
+            // Whoever was told that nothing more comes may be gone before it could be given another test.
+            let takes_back = takes_back && !scheduler.retired;
             let Some(assigned) = scheduler.assigned.get_mut(&worker) else { continue };
             if assigned.len() < 2 && !scheduler.queue.is_empty() {
                 let count = wanted.min(scheduler.queue.len());
