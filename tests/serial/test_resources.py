@@ -165,3 +165,39 @@ def test_tests_that_are_serial_too_have_their_resources(watched: Watched) -> Non
     run = watched.run("-n3")
     run.match("outpace: 3 serial tests ran alone at the end")
     assert run.ret == 0
+
+
+def test_marks_of_single_parameters_and_of_unittest_classes_count(watched: Watched) -> None:
+    watched.files(
+        test_a="""
+            import time, unittest
+            import pytest
+
+            @pytest.mark.parametrize("n", [1, pytest.param(2, marks=pytest.mark.resource("db"))])
+            def test_held(n):
+                time.sleep(0.05)
+
+            @pytest.mark.resource("db")
+            class Old(unittest.TestCase):
+                def test_held_one(self): time.sleep(0.05)
+                def test_held_two(self): time.sleep(0.05)
+        """
+    )
+    assert watched.run("-n4").counts == {"passed": 4}
+    at_most(1, [span for span in watched.spans if span.name != "test_held[1]"])
+
+
+def test_a_session_fixture_lives_on_where_nobody_waits_for_what_it_holds(watched: Watched) -> None:
+    pyproject(watched, '[[tool.outpace.overrides]]\nfilter = "fixture(database)"\nresources = ["db"]\n')
+    with (watched.path / "conftest.py").open("a") as file:
+        file.write(
+            '\n@pytest.fixture(scope="session")\ndef database():\n    with alive("database"):\n        yield\n'
+            '\n@pytest.fixture(scope="session", autouse=True)\ndef server():\n'
+            '    with alive("server"):\n        yield\n'
+        )
+    watched.files(
+        test_a="def test_held(database): pass\n",
+        test_b='import pytest\n\n@pytest.mark.parametrize("n", range(5))\ndef test_free(n): pass\n',
+    )
+    assert watched.run("-n1").ret == 0
+    assert (len(watched.named("server")), len(watched.named("database"))) == (1, 1)
