@@ -27,6 +27,7 @@ again = $(1) || $(1) --lf || $(1) --lf
 test-python: $(VENV)/.installed $(PLUGINS)/.installed
 	$(BIN)/python -m pytest -q tests/protocol
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/contract)
+	$(call again,$(BIN)/python -m pytest -q -n 2 tests/serial)
 	$(call again,$(BIN)/python -m pytest -q tests/faults)
 	$(call again,$(BIN)/python -m pytest -q tests/hangs)
 	$(call again,$(BIN)/python -m pytest -q tests/xdist)

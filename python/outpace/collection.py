@@ -1,4 +1,4 @@
-"""The payload of a collection: node ids in order, groups and limits beside them, and what speaks against a fork."""
+"""The payload of a collection: node ids in order, and a head: groups, limits, marks, what speaks against a fork."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from .timeouts import to_milliseconds
 
@@ -15,10 +16,13 @@ def encode(
     groups: Sequence[str | None] = (),
     unsafe_to_fork: Sequence[str] = (),
     limits: Mapping[int, float] = MappingProxyType({}),
+    marks: Mapping[str, Any] | None = None,
 ) -> bytes:
     milliseconds = [(index, to_milliseconds(seconds)) for index, seconds in limits.items()]
-    content = {"unsafe_to_fork": list(unsafe_to_fork), "groups": list(groups), "limits": milliseconds}
-    head = json.dumps(content).encode()
+    fields: dict[str, Any] = {"unsafe_to_fork": list(unsafe_to_fork), "groups": list(groups), "limits": milliseconds}
+    if marks:
+        fields["marks"] = marks
+    head = json.dumps(fields).encode()
     encoded = [nodeid.encode("utf-8", "surrogatepass") for nodeid in ids]
     return b"".join(
         (
@@ -41,3 +45,10 @@ def decode_ids(payload: bytes) -> list[str]:
         ids.append(payload[position : position + length].decode("utf-8", "surrogatepass"))
         position += length
     return ids
+
+
+def decode_marks(payload: bytes) -> dict[str, Any]:
+    """Serial tests and resources; empty when no test is marked."""
+    (length,) = struct.unpack_from("<I", payload)
+    marks: dict[str, Any] = json.loads(payload[4 : 4 + length]).get("marks", {})
+    return marks

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import entry, forked_start, timeouts
+from . import entry, forked_start, marks, timeouts
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini("outpace_max_workers", "The most workers that `-n auto` may have while tests wait.", default="")
     parser.addini("outpace_start_method", "How workers start: auto, fork or spawn.", default="auto")
+    parser.addini("outpace_serial", "When serial tests run: last or first.", default="last")
     timeouts.add_options(parser, group)
 
 
@@ -53,15 +54,17 @@ def _count(text: str) -> int:
     return int(text)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for description in marks.DESCRIPTIONS:
+        config.addinivalue_line("markers", description)
+    timeouts.register_marker(config)
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from . import hooks
 
     pluginmanager.add_hookspecs(hooks)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config: pytest.Config) -> None:
-    timeouts.register_marker(config)
 
 
 def start_method(config: pytest.Config) -> str:
@@ -120,7 +123,11 @@ def _close(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
+    if hasattr(config, "workerinput"):
+        return
+    marks.settings_of(config)
+    marks.is_serial_first(config)
+    if not config.pluginmanager.hasplugin("xdist"):
         return
     from .controller.elastic import note_option
 
@@ -143,6 +150,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, Any,
     if coordinator is not None and outcome.excinfo is None:
         count = usable_workers(config, coordinator, outcome.get_result())
         outcome.force_result(count)
+
+
+# ---------------------------------------------------------------- what tests say of themselves
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    config = session.config
+    found = config.stash[marks.marks_key] = marks.evaluate(config, session.items)
+    if not hasattr(config, "workerinput") and (found.facts or found.unmatched):
+        config.pluginmanager.register(marks.Alone(found), "outpace-alone")
 
 
 # ---------------------------------------------------------------- the exchange

@@ -84,6 +84,11 @@ def is_caught_by_pytest(frame: FrameType) -> bool:
     module = frame.f_globals.get("__name__", "")
     # What it calls outside of its `try` are clocks, constructors and the like.
     return not module.startswith("_pytest.") or frame.f_code.co_name in ("<lambda>", "collect")
+def fixture_scope(item: pytest.Item, name: str) -> str:
+    """The scope of a fixture that the test uses; empty where it is not known."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = getattr(info, "name2fixturedefs", {}).get(name, ())
+    return str(getattr(definitions[-1], "scope", "")) if definitions else ""
 
 
 def is_capturing(capture: Any) -> bool:

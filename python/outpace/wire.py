@@ -82,6 +82,7 @@ class Kind:
     EXIT = 103
     HOLD = 110
     GO = 111
+    LEASE = 104
 
 
 class Frame(NamedTuple):

@@ -66,6 +66,7 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
         fields["groups"],
         fields["unsafe_to_fork"],
         {index: milliseconds / 1000 for index, milliseconds in fields["limits"]},
+        fields["marks"],
     ),
     "W_READY": layout("<i", "pid", blob="info"),
     "W_RESULT": w_result,
@@ -115,9 +116,10 @@ def test_the_stream_is_read_alike_in_any_pieces(piece: int) -> None:
     assert frames == [Frame(vector.kind, vector.payload) for vector in ALL]
 
 
-def test_node_ids_are_read_alike() -> None:
+def test_node_ids_and_marks_are_read_alike() -> None:
     vector = BY_NAME["W_COLLECTED"]
     assert collection.decode_ids(vector.payload) == vector.fields["node_ids"]
+    assert collection.decode_marks(vector.payload) == vector.fields["marks"]
 
 
 def test_results_and_grants_are_read_alike() -> None:

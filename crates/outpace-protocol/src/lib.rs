@@ -16,6 +16,7 @@ mod fields;
 mod frame;
 mod from_controller;
 mod hello;
+mod marks;
 mod to_controller;
 mod worker;
 
@@ -23,5 +24,6 @@ pub use error::ProtocolError;
 pub use frame::{Decoder, Frame, HEADER, MAGIC, MAX_PAYLOAD, VERSION};
 pub use from_controller::{FromController, Plan, StartMethod, Timeouts};
 pub use hello::Hello;
+pub use marks::{Demands, Marks, Need, Resource};
 pub use to_controller::{Down, Finished, Looked, Started, ToController, Why};
 pub use worker::{Collection, Exited, FromWorker, ToWorker};

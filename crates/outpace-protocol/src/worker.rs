@@ -1,10 +1,12 @@
 //! Messages between the coordinator and a template or worker.
 
+use std::collections::BTreeMap;
+
 use outpace_model::{ItemIndex, WorkerIndex};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{Reader, from_json, to_json};
-use crate::{Frame, Hello, ProtocolError};
+use crate::{Frame, Hello, Marks, ProtocolError};
 
 mod kind {
     pub(super) const HELLO: u8 = 64;
@@ -30,6 +32,7 @@ mod kind {
     pub(super) const EXIT: u8 = 103;
     pub(super) const HOLD: u8 = 110;
     pub(super) const GO: u8 = 111;
+    pub(super) const LEASE: u8 = 104;
 }
 
 /// What a template or spawned worker collected.
@@ -43,6 +46,8 @@ pub struct Collection {
     pub groups: Vec<Option<String>>,
     /// Tests with a limit of their own, and that limit in milliseconds; 0 = none.
     pub limits: Vec<(ItemIndex, u64)>,
+    /// Serial tests and resources.
+    pub marks: Marks,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -51,6 +56,14 @@ struct CollectionHead {
     groups: Vec<Option<String>>,
     #[serde(default)]
     limits: Vec<(ItemIndex, u64)>,
+    #[serde(default, skip_serializing_if = "Marks::is_empty")]
+    marks: Marks,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Lease {
+    position: u32,
+    environ: BTreeMap<String, String>,
 }
 
 impl Collection {
@@ -70,8 +83,8 @@ impl Collection {
         if !head.groups.is_empty() && head.groups.len() != count {
             return Err(ProtocolError::Short { kind: frame.kind });
         }
-        let CollectionHead { unsafe_to_fork, groups, limits } = head;
-        Ok(Self { unsafe_to_fork, node_ids, groups, limits })
+        let CollectionHead { unsafe_to_fork, groups, limits, marks } = head;
+        Ok(Self { unsafe_to_fork, node_ids, groups, limits, marks })
     }
 
     /// Appends the payload that [`Collection::decode`] reads.
@@ -80,6 +93,7 @@ impl Collection {
             unsafe_to_fork: self.unsafe_to_fork.clone(),
             groups: self.groups.clone(),
             limits: self.limits.clone(),
+            marks: self.marks.clone(),
         });
         let length = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
         let mut out = Vec::new();
@@ -272,6 +286,13 @@ pub enum ToWorker {
         /// Which tests.
         items: Vec<ItemIndex>,
     },
+    /// Comes before a grant: what the test at this position finds in its environment while it runs.
+    Lease {
+        /// Of the grant.
+        position: u32,
+        /// Names and values.
+        environ: BTreeMap<String, String>,
+    },
     /// No next test is known: tear everything down, then ask again.
     Nothing,
     /// Finish the session.
@@ -306,6 +327,10 @@ impl ToWorker {
                 }
                 Frame::write(kind::GRANT, &payload, out);
             }
+            Self::Lease { position, environ } => {
+                let lease = Lease { position: *position, environ: environ.clone() };
+                Frame::write(kind::LEASE, &to_json(&lease), out);
+            }
             Self::Nothing => Frame::write(kind::NOTHING, &[], out),
             Self::Shutdown => Frame::write(kind::SHUTDOWN, &[], out),
             Self::Run => Frame::write(kind::RUN, &[], out),
@@ -334,6 +359,10 @@ impl ToWorker {
                     .map(|raw| ItemIndex(u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]])))
                     .collect();
                 Self::Grant { position, items }
+            }
+            kind::LEASE => {
+                let Lease { position, environ } = from_json(frame.kind, &frame.payload)?;
+                Self::Lease { position, environ }
             }
             kind::NOTHING => Self::Nothing,
             kind::SHUTDOWN => Self::Shutdown,

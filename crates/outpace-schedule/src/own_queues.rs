@@ -60,6 +60,11 @@ impl OwnQueues {
         granted
     }
 
+    /// What the worker would get.
+    pub(crate) fn next_of(&self, worker: WorkerIndex) -> Option<ItemIndex> {
+        self.queues.get(&worker)?.iter().next()
+    }
+
     pub(crate) fn give_back(&mut self, worker: WorkerIndex, items: &[ItemIndex]) {
         if let Some(queue) = self.queues.get_mut(&worker) {
             queue.prepend(items);

@@ -2,6 +2,8 @@
 
 use outpace_model::{DistMode, WorkerIndex};
 
+use crate::marks::Marks;
+
 /// The collection, the mode and the workers that a [`Scheduler`](crate::Scheduler) starts from.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -15,6 +17,8 @@ pub struct Plan {
     pub workers: Vec<WorkerIndex>,
     /// Largest units first (`--loadscope-reorder`).
     pub reorder: bool,
+    /// Which items run alone or need resources.
+    pub marks: Marks,
 }
 
 /// The file part of a node id, as `--dist loadfile` cuts it.

@@ -83,6 +83,16 @@ impl Spans {
         }
     }
 
+    /// What is set aside for the worker is anybody's.
+    pub(crate) fn share_first(&mut self, worker: WorkerIndex) {
+        let Some(span) = self.by_worker.get_mut(&worker) else { return };
+        if let Some(item) = span.first.take() {
+            span.queue.push_front(item);
+            self.set_aside -= 1;
+            self.shared += 1;
+        }
+    }
+
     pub(crate) fn take(&mut self, worker: WorkerIndex, max: usize) -> Vec<ItemIndex> {
         let mut granted = Vec::new();
         let Some(span) = self.by_worker.get_mut(&worker).filter(|_| max > 0) else { return granted };

@@ -77,6 +77,13 @@ impl Units {
         }
     }
 
+    /// The unit that is set aside for the worker is anybody's.
+    pub(crate) fn share_first(&mut self, worker: WorkerIndex) {
+        if let Some(unit) = self.bound.get_mut(&worker).and_then(|bound| bound.first.take()) {
+            self.return_items(unit, self.table.items(unit).to_vec());
+        }
+    }
+
     pub(crate) fn take(&mut self, worker: WorkerIndex, max: usize) -> Vec<ItemIndex> {
         let mut granted = Vec::new();
         let Some(bound) = self.bound.get_mut(&worker).filter(|_| max > 0) else { return granted };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 use outpace_protocol::ToWorker;
+use outpace_schedule::Scheduler;
 
 use crate::event::Action;
 use crate::run::Run;
@@ -17,10 +18,19 @@ impl Run {
         let Some(worker) = self.workers.get_mut(&index) else { return };
         let returned = worker.cut(position);
         worker.asking = Some(asking);
+        let mut frees = self.is_gated() && !returned.is_empty();
         if !returned.is_empty() {
             self.give_back(index, &returned);
         }
+        if asking == Asking::Idle
+            && let Some(scheduler) = &mut self.scheduler
+        {
+            frees |= scheduler.tear_down(index);
+        }
         self.answer(index);
+        if frees {
+            self.wake_idle();
+        }
     }
 
     fn give_back(&mut self, index: WorkerIndex, items: &[ItemIndex]) {
@@ -36,7 +46,7 @@ impl Run {
         let items = match &mut self.scheduler {
             // With its limit lifted it would start what was taken from it and given to others.
             Some(scheduler) if !self.stopping && worker.stage == Stage::Active && !worker.limited => {
-                scheduler.take(index, worker.pace.batch(scheduler.pending(), active))
+                scheduler.take_ahead(index, worker.pace.batch(scheduler.pending(), active))
             }
             _ => Vec::new(),
         };
@@ -49,6 +59,7 @@ impl Run {
     /// Answers a worker's question, or leaves it waiting where it may wait.
     pub(crate) fn answer(&mut self, index: WorkerIndex) {
         let external = self.mode() == DistMode::External;
+        let gated = self.is_gated();
         let peer = self.peer_of(index);
         let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
         let Some(worker) = self.workers.get_mut(&index) else { return };
@@ -64,12 +75,15 @@ impl Run {
             return self.grant(index, items);
         }
         let retired = worker.retired;
-        if asking == Asking::Running && (!external || retired || self.stopping) {
+        // What it holds while it waits may be what others wait for.
+        if asking == Asking::Running && (!external || retired || gated || self.stopping) {
             worker.asking = None;
             return self.act(Action::Send(peer, ToWorker::Nothing));
         }
         let may_wait = !self.stopping && worker.stage == Stage::Active;
-        if may_wait && (if external { !retired } else { self.may_get_more(index, pending) }) {
+        let more_may_come = if external { !retired } else { self.may_get_more(index, pending) };
+        let held_back = gated && self.scheduler.as_ref().is_some_and(|each| each.has_work_for(index));
+        if may_wait && (more_may_come || held_back) {
             return;
         }
         if let Some(worker) = self.workers.get_mut(&index) {
@@ -94,6 +108,11 @@ impl Run {
         if std::mem::take(&mut worker.limited) {
             self.act(Action::Unlimit(lane));
         }
+        if self.is_gated() {
+            // Others may sit idle although tests are granted, and never ask again.
+            self.tick_at.get_or_insert(now + PATIENCE);
+        }
+        self.lease(index, position, &items);
         self.act(Action::Send(peer, ToWorker::Grant { position, items }));
     }
 
@@ -101,7 +120,7 @@ impl Run {
     fn may_get_more(&mut self, index: WorkerIndex, pending: usize) -> bool {
         let others = self.workers.iter().filter(|(other, _)| **other != index).map(|(_, worker)| worker);
         let soon = others.clone().any(|worker| worker.unjudged) || (pending > 0 && self.is_shared());
-        let revocable = self.scheduler.as_ref().is_some_and(outpace_schedule::Scheduler::is_revocable);
+        let revocable = self.scheduler.as_ref().is_some_and(Scheduler::is_revocable);
         let hoarded = revocable && others.clone().any(|worker| worker.unstarted() > 0);
         if revocable && others.clone().any(Worker::can_be_revoked) {
             self.tick_at.get_or_insert(self.now + PATIENCE);
@@ -125,10 +144,7 @@ impl Run {
     /// Takes back what slow workers have not started, while others are idle.
     pub(crate) fn revoke_for_idle(&mut self) {
         let idle = self.workers.values().filter(|worker| worker.asking == Some(Asking::Idle)).count();
-        if idle == 0
-            || self.stopping
-            || !self.scheduler.as_ref().is_some_and(outpace_schedule::Scheduler::is_revocable)
-        {
+        if idle == 0 || self.stopping || !self.scheduler.as_ref().is_some_and(Scheduler::is_revocable) {
             return;
         }
         let mut hoarders: Vec<(usize, WorkerIndex, u32, Duration)> = self
@@ -148,6 +164,8 @@ impl Run {
             self.act(Action::Revoke { worker, lane });
             again = false;
         }
+        // What is taken back may be for none of the idle ones.
+        again |= self.is_gated() && self.workers.values().any(Worker::can_be_revoked);
         if again {
             self.tick_at = Some(self.now + PATIENCE);
         }
@@ -168,6 +186,7 @@ impl Run {
         let now = self.now;
         let Some(worker) = self.workers.get_mut(&index) else { return };
         worker.begun = !finished;
+        let mut frees = false;
         if finished {
             worker.active_at = now;
             worker.pace.record(duration);
@@ -177,12 +196,16 @@ impl Run {
             }
             if let Some(grant) = worker.granted.pop_front() {
                 self.ledger.finish(grant.item);
+                frees = self.scheduler.as_mut().is_some_and(|each| each.finish(index, grant.item));
             }
         }
         self.failures += failures;
         let maxfail = self.plan.as_ref().map_or(0, |plan| plan.maxfail);
         if maxfail > 0 && self.failures >= maxfail && !self.stopping {
             self.stop(false, false);
+        }
+        if frees {
+            self.wake_idle();
         }
     }
 }

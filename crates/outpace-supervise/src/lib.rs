@@ -18,6 +18,7 @@ mod elastic;
 mod event;
 mod grant;
 mod ledger;
+mod marks;
 mod pace;
 mod pool;
 mod run;

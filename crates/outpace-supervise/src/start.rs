@@ -6,6 +6,7 @@ use outpace_schedule::Scheduler;
 
 use crate::event::{Action, Peer};
 use crate::ledger::Ledger;
+use crate::marks::marks_of;
 use crate::run::{Run, TemplateStage};
 use crate::worker::{Stage, Worker};
 
@@ -238,6 +239,7 @@ impl Run {
             groups: collection.groups.clone(),
             workers: workers.to_vec(),
             reorder: self.plan.as_ref().is_none_or(|plan| plan.reorder),
+            marks: marks_of(&collection.marks),
         };
         let times = if mode == DistMode::Each { u32::try_from(workers.len()).unwrap_or(1).max(1) } else { 1 };
         self.ledger = Ledger::new(collection.node_ids.len(), times);

@@ -23,6 +23,7 @@ from . import elastic, workers
 from .ending import Ending
 from .hangs import Hangs
 from .interrupts import Interrupts
+from .marked import Marked
 from .nodes import Node, Nodes
 from .replay import Replay
 from .scheduling import Coordinated, coordinated
@@ -50,6 +51,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.hangs = Hangs(self)
         self.ending = Ending(self)
         self.interrupts = Interrupts()
+        self.marked = Marked(config)
         self._crash_texts: dict[str, str] = {}
         # Whose worker is just being buried because they took too long.
         self._hung_tests: set[str] = set()
@@ -132,6 +134,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         super().pytest_terminal_summary(terminalreporter)
+        self.marked.summarise(terminalreporter, self._ids, is_coordinated=self.is_coordinated)
         self.ending.summarise(terminalreporter)
 
     @pytest.hookimpl
@@ -191,6 +194,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         if not self._ids:
             self._ids = ids
             self.nodemanager.collected = len(ids)
+            self.marked.collected(blob)
 
     def _on_started(self, payload: bytes) -> None:
         started = json.loads(payload)
@@ -245,6 +249,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.replay.result(node, item, bool(finished), payload[_RESULT.size :])
         if finished:
             self.ending.records += 1
+            self.marked.finished(item)
             if not self.is_coordinated:
                 self.worker_runtest_protocol_complete(node, item, duration)
 

@@ -7,12 +7,13 @@ teardown hook gets the real item in its place.
 
 from __future__ import annotations
 
+import json
 import struct
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from outpace import pytest_private
+from outpace import marks, pytest_private
 from outpace.wire import Kind
 
 from . import board
@@ -81,6 +82,9 @@ class Loop:
         # An extra worker of an elastic run: told to start no test while the CPU is full.
         self._may_be_held = may_be_held
         self._held = False
+        # What tests find in their environment, by position; and the one claimed last.
+        self._leases: dict[int, dict[str, str]] = {}
+        self._lease: dict[str, str] = {}
 
     def run(self) -> None:
         session = self.session
@@ -104,12 +108,14 @@ class Loop:
     def _run_one(self, index: int) -> None:
         item = self.session.items[index]
         self._next = None
+        lease, self._lease = self._lease, {}
         self.running = index
         self.lane.begin()
         self.lane.item(index)
         self.reporting.begin(index)
         start = _perf_counter()
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self))
+        with marks.lent(lease):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self))
         self.reporting.end(_perf_counter() - start)
         self.lane.enter(board.IDLE)
         self.lane.item(None)
@@ -146,6 +152,7 @@ class Loop:
             self._granted.clear()
             return self._claim() if self._asked_ahead else None
         self._position = position + 1
+        self._lease = self._leases.pop(position, {}) if self._leases else {}
         if len(self._granted) == self._ask_ahead_at:
             self._ask_ahead_at = None
             self._asked_ahead = True
@@ -161,6 +168,10 @@ class Loop:
         """Whether the frame is an answer."""
         if frame.kind in (Kind.HOLD, Kind.GO):
             self._held = frame.kind == Kind.HOLD
+            return False
+        if frame.kind == Kind.LEASE:
+            lease = json.loads(frame.payload)
+            self._leases[lease["position"]] = lease["environ"]
             return False
         self._asked_ahead = False
         if frame.kind == Kind.GRANT:

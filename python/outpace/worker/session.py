@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from outpace import collection, plain
+from outpace.marks import marks_key
 from outpace.timeouts import limits, timeouts
 from outpace.wire import Kind
 
@@ -105,7 +106,8 @@ class WorkerSession:
         ids = [item.nodeid for item in session.items]
         groups = [_group(item) for item in session.items] if self.wants_groups else []
         reasons = self.forkable.reasons(self.config)
-        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits))
+        marks = self.config.stash[marks_key].head(session.items) if marks_key in self.config.stash else {}
+        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
         if serve(self, session):
             self.is_worker = True
             self.lane.tell_registered()

@@ -2,10 +2,10 @@
 
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
-    Collection, Down, Exited, Finished, FromController, FromWorker, Hello, Looked, Plan, StartMethod,
-    Started, Timeouts, ToController, ToWorker, Why,
+    Collection, Demands, Down, Exited, Finished, FromController, FromWorker, Hello, Looked, Marks, Need,
+    Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Why,
 };
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -161,10 +161,32 @@ fn collection() -> impl Strategy<Value = Collection> {
         vec((text(), Just(None)), 0..10).prop_map(|tests| (tests, false)),
         vec((text(), option::of(text())), 0..10).prop_map(|tests| (tests, true)),
     ];
-    (vec(text(), 0..3), tests, vec((item(), any::<u64>()), 0..3)).prop_map(
-        |(unsafe_to_fork, (tests, grouped), limits)| {
+    (vec(text(), 0..3), tests, vec((item(), any::<u64>()), 0..3), marks()).prop_map(
+        |(unsafe_to_fork, (tests, grouped), limits, marks)| {
             let (node_ids, groups): (Vec<String>, Vec<Option<String>>) = tests.into_iter().unzip();
-            Collection { unsafe_to_fork, node_ids, groups: if grouped { groups } else { Vec::new() }, limits }
+            let groups = if grouped { groups } else { Vec::new() };
+            Collection { unsafe_to_fork, node_ids, groups, limits, marks }
+        },
+    )
+}
+
+fn marks() -> impl Strategy<Value = Marks> {
+    let resource = (text(), any::<u64>(), vec(text(), 0..3)).prop_map(|(name, capacity, values)| Resource {
+        name,
+        capacity,
+        values,
+    });
+    let need = (any::<u32>(), any::<u64>(), any::<bool>()).prop_map(|(resource, amount, lasting)| Need {
+        resource,
+        amount,
+        lasting,
+    });
+    let demands = (items(), vec(need, 0..3)).prop_map(|(items, needs)| Demands { items, needs });
+    (any::<bool>(), items(), vec(resource, 0..3), vec(demands, 0..3)).prop_map(
+        |(serial_first, serial, resources, demands)| {
+            let marks = Marks { serial_first, serial, resources, demands };
+            // Marks without marked tests do not travel.
+            if marks.is_empty() { Marks::default() } else { marks }
         },
     )
 }
@@ -203,6 +225,8 @@ pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker> {
             input
         }),
         (any::<u32>(), items()).prop_map(|(position, items)| ToWorker::Grant { position, items }),
+        (any::<u32>(), btree_map(text(), text(), 0..3))
+            .prop_map(|(position, environ)| ToWorker::Lease { position, environ }),
         Just(ToWorker::Nothing),
         Just(ToWorker::Shutdown),
         Just(ToWorker::Run),

@@ -5,8 +5,8 @@
 
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
-    Collection, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Looked, Plan, StartMethod,
-    Started, Timeouts, ToController, ToWorker, Why,
+    Collection, Demands, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Looked, Marks,
+    Need, Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Why,
 };
 use serde_json::{Value, json};
 
@@ -167,6 +167,22 @@ fn to_controller() -> Vec<Sample> {
     .into()
 }
 
+fn marks() -> Marks {
+    Marks {
+        serial_first: true,
+        serial: vec![ItemIndex(1)],
+        resources: vec![Resource {
+            name: "GPU".to_owned(),
+            capacity: 2,
+            values: ["0", "1"].map(str::to_owned).into(),
+        }],
+        demands: vec![Demands {
+            items: vec![ItemIndex(0)],
+            needs: vec![Need { resource: 0, amount: 1, lasting: true }],
+        }],
+    }
+}
+
 /// As `outpace.collection` writes it: its JSON has spaces.
 fn collected() -> (FromWorker, Value) {
     let collection = Collection {
@@ -174,8 +190,15 @@ fn collected() -> (FromWorker, Value) {
         node_ids: vec!["test_a.py::test[é]".to_owned(), String::new()],
         groups: vec![Some("db".to_owned()), None],
         limits: vec![(ItemIndex(1), 2_500)],
+        marks: marks(),
     };
-    let head = br#"{"unsafe_to_fork": ["a thread runs"], "groups": ["db", null], "limits": [[1, 2500]]}"#;
+    let head = concat!(
+        r#"{"unsafe_to_fork": ["a thread runs"], "groups": ["db", null], "limits": [[1, 2500]], "marks": {"#,
+        r#""demands": [{"items": [0], "needs": [{"amount": 1, "lasting": true, "resource": 0}]}], "#,
+        r#""resources": [{"capacity": 2, "name": "GPU", "values": ["0", "1"]}], "#,
+        r#""serial": [1], "serial_first": true}}"#,
+    )
+    .as_bytes();
     let compact = collection.encode_payload();
     let head_ends = 4 + u32::from_le_bytes([compact[0], compact[1], compact[2], compact[3]]) as usize;
     let mut payload = u32::try_from(head.len()).expect("short").to_le_bytes().to_vec();
@@ -185,6 +208,12 @@ fn collected() -> (FromWorker, Value) {
         "unsafe_to_fork": ["a thread runs"],
         "groups": ["db", null],
         "limits": [[1, 2500]],
+        "marks": {
+            "demands": [{"items": [0], "needs": [{"amount": 1, "lasting": true, "resource": 0}]}],
+            "resources": [{"capacity": 2, "name": "GPU", "values": ["0", "1"]}],
+            "serial": [1],
+            "serial_first": true,
+        },
         "node_ids": ["test_a.py::test[é]", ""],
     });
     (FromWorker::Collected { collection, payload }, fields)
@@ -236,6 +265,11 @@ fn to_worker() -> Vec<Sample> {
             "GRANT",
             ToWorker::Grant { position: 70_000, items: items() },
             json!({"position": 70_000, "items": [0, 7, 70_000]}),
+        ),
+        (
+            "LEASE",
+            ToWorker::Lease { position: 7, environ: [("GPU".to_owned(), "1".to_owned())].into() },
+            json!({"position": 7, "environ": {"GPU": "1"}}),
         ),
         ("NOTHING", ToWorker::Nothing, json!({})),
         ("SHUTDOWN", ToWorker::Shutdown, json!({})),

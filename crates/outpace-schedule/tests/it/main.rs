@@ -3,6 +3,9 @@
 mod laws;
 mod load;
 mod makespan;
+mod marked;
+mod marked_laws;
+mod marked_world;
 mod own_queues;
 mod plans;
 mod scale;

@@ -15,6 +15,7 @@ pub(crate) fn plan<S: Into<String>>(
         groups: Vec::new(),
         workers: (0..workers).map(WorkerIndex).collect(),
         reorder: true,
+        marks: outpace_schedule::Marks::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use outpace_protocol::{StartMethod, Timeouts};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::world::{Faults, Scenario, Stop, simulate};
+use crate::world::{Faults, Marked, Scenario, Stop, simulate};
 
 const MODES: &[DistMode] = &[
     DistMode::Load,
@@ -57,6 +57,14 @@ fn faults() -> impl Strategy<Value = Faults> {
     })
 }
 
+fn marked() -> impl Strategy<Value = Marked> {
+    (any::<bool>(), rarely(500), rarely(500)).prop_map(|(serial_first, serial, needy)| Marked {
+        serial_first,
+        serial,
+        needy,
+    })
+}
+
 fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scenario> {
     let what = (any::<u64>().no_shrink(), select(MODES), select(METHODS), prop::bool::weighted(0.3));
     let size = (
@@ -73,7 +81,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
         timeouts(),
         prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec((0_u32..20, 0_u64..300), 0..4)],
     );
-    (what, size, policy, faults).prop_map(|(what, size, policy, faults)| {
+    (what, size, policy, faults, marked()).prop_map(|(what, size, policy, faults, marked)| {
         let (seed, mode, start_method, unsafe_to_fork) = what;
         let (items, workers, longest, slowest_start) = size;
         let (maxfail, replacements, stop, template_dies, timeouts, limits) = policy;
@@ -93,6 +101,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
             timeouts,
             limits: limits.into_iter().map(|(item, limit)| (ItemIndex(item), limit)).collect(),
             faults,
+            marked,
         }
     })
 }

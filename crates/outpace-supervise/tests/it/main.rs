@@ -1,6 +1,7 @@
 //! A run in a world without processes: every order of events, in virtual time.
 
 mod laws;
+mod marked;
 mod script;
 mod stories;
 mod world;

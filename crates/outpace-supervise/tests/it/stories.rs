@@ -39,8 +39,7 @@ fn collected_many(peer: Peer, unsafe_to_fork: &[&str], tests: u32) -> Event {
     let collection = Collection {
         unsafe_to_fork: unsafe_to_fork.iter().map(|reason| (*reason).to_owned()).collect(),
         node_ids: (0..tests).map(|item| format!("test_a.py::t{item}")).collect(),
-        groups: Vec::new(),
-        limits: Vec::new(),
+        ..Collection::default()
     };
     Event::Message(peer, FromWorker::Collected { collection, payload: Vec::new() })
 }

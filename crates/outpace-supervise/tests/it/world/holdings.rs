@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use outpace_model::{DistMode, ItemIndex, WorkerIndex};
+use outpace_model::{ItemIndex, WorkerIndex};
 use outpace_supervise::Peer;
 
 use super::board::Board;
 use super::observer::Observer;
+use super::overlap::is_span_mode;
 use super::scenario::Scenario;
 
 /// How long a test may lie unstarted with a busy worker while another one is idle.
@@ -30,13 +31,12 @@ pub(crate) struct Holdings {
     /// Tests that stay together, by number; the number of a file in the unit modes.
     unit_of: Vec<u32>,
     last_holder: BTreeMap<u32, WorkerIndex>,
-    now: Duration,
+    pub(crate) now: Duration,
 }
 
 impl Holdings {
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let units = matches!(scenario.mode, DistMode::LoadFile | DistMode::LoadScope);
-        let unit_of = (0..scenario.items).map(|item| if units { item / 4 } else { item }).collect();
+        let unit_of = (0..scenario.items).map(|item| scenario.unit_of(ItemIndex(item))).collect();
         Self { holders: BTreeMap::new(), unit_of, last_holder: BTreeMap::new(), now: Duration::ZERO }
     }
 
@@ -112,7 +112,6 @@ impl Observer {
         board: &mut Board,
         lanes: &BTreeMap<Peer, u32>,
     ) {
-        self.holdings.now = now;
         if self.stopped || self.finished.is_some() || self.fatal || !self.is_shared() {
             return;
         }
@@ -124,11 +123,19 @@ impl Observer {
             .values()
             .flat_map(|holder| holder.granted.iter().map(|(_, item)| *item))
             .collect();
-        let free: BTreeSet<u32> = (0..)
+        let open: BTreeSet<ItemIndex> = (0..)
             .map(ItemIndex)
             .zip(&self.records)
-            .filter(|(item, record)| record.closed() < self.wanted(*item) && !held.contains(item))
-            .map(|(item, _)| self.holdings.unit_of[item.get()])
+            .filter(|(item, record)| record.closed() < self.wanted(*item))
+            .map(|(item, _)| item)
+            .collect();
+        if self.overlap.is_serial_time(&held, &open) {
+            return;
+        }
+        let free: BTreeSet<u32> = open
+            .difference(&held)
+            .filter(|item| !self.overlap.is_marked(**item))
+            .map(|item| self.holdings.unit_of[item.get()])
             .filter(|unit| self.is_span_mode() || !self.holdings.last_holder.contains_key(unit))
             .collect();
         // The first test of a worker that has not come to it yet is set aside for it.
@@ -144,7 +151,7 @@ impl Observer {
     }
 
     fn is_span_mode(&self) -> bool {
-        matches!(self.mode, DistMode::Load | DistMode::WorkSteal)
+        is_span_mode(self.mode)
     }
 
     fn check_nobody_hoards(

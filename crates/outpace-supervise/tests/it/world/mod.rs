@@ -11,6 +11,7 @@ mod dice;
 mod happening;
 mod holdings;
 mod observer;
+mod overlap;
 mod process;
 mod scenario;
 mod scheduler;
@@ -18,5 +19,5 @@ mod simulation;
 mod template;
 mod testing;
 
-pub(crate) use scenario::{Faults, Scenario, Stop};
+pub(crate) use scenario::{Faults, Marked, Scenario, Stop};
 pub(crate) use simulation::simulate;

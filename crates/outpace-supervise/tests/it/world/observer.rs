@@ -9,6 +9,7 @@ use outpace_supervise::{Action, Event, Peer};
 
 use super::happening::Pid;
 use super::holdings::Holdings;
+use super::overlap::Overlap;
 use super::scenario::Scenario;
 
 /// What became of one test.
@@ -38,6 +39,7 @@ pub(crate) struct Observer {
     pub(crate) holdings: Holdings,
     /// Truth: which processes have claimed a test and not ended it.
     claims: BTreeSet<(ItemIndex, Pid)>,
+    pub(crate) overlap: Overlap,
     ready: BTreeSet<WorkerIndex>,
     pub(crate) down: BTreeSet<WorkerIndex>,
     unjudged: BTreeMap<WorkerIndex, Option<ItemIndex>>,
@@ -57,6 +59,7 @@ impl Observer {
             records: vec![Record::default(); scenario.items as usize],
             holdings: Holdings::new(scenario),
             claims: BTreeSet::new(),
+            overlap: Overlap::new(scenario),
             ready: BTreeSet::new(),
             down: BTreeSet::new(),
             unjudged: BTreeMap::new(),
@@ -85,20 +88,24 @@ impl Observer {
             assert_eq!(other, None, "{item:?} starts in {pid} too");
         }
         self.claims.insert((item, pid));
+        self.overlap.starts(pid, item);
     }
 
-    pub(crate) fn completed(&mut self, pid: Pid, item: ItemIndex) {
+    pub(crate) fn completed(&mut self, pid: Pid, item: ItemIndex, next: Option<ItemIndex>) {
         self.claims.remove(&(item, pid));
+        self.overlap.ends(pid, item, next.is_none());
     }
 
     /// The process, or its session, ends.
     pub(crate) fn ended(&mut self, pid: Pid) {
         self.claims.retain(|(_, holder)| *holder != pid);
+        self.overlap.dies(pid);
     }
 
     // -- what the run hears
 
     pub(crate) fn before(&mut self, event: &Event, now: Duration) {
+        self.holdings.now = now;
         match event {
             Event::Controller(FromController::Stop { .. }) => self.stopped = true,
             Event::Controller(FromController::Verdict { worker, requeue }) => {

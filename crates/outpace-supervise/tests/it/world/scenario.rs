@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use outpace_model::{DistMode, ItemIndex};
-use outpace_protocol::{StartMethod, Timeouts};
+use outpace_protocol::{Demands, Marks, Need, Resource, StartMethod, Timeouts};
+
+use super::dice::Dice;
 
 /// The controller's `Stop`, at a moment of its choice.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,19 @@ pub(crate) struct Scenario {
     /// Tests with a limit of their own, in milliseconds.
     pub(crate) limits: Vec<(ItemIndex, u64)>,
     pub(crate) faults: Faults,
+    pub(crate) marked: Marked,
 }
+
+/// How many tests are marked, in thousandths.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marked {
+    pub(crate) serial_first: bool,
+    pub(crate) serial: u32,
+    pub(crate) needy: u32,
+}
+
+/// How much there is of each resource.
+const CAPACITIES: [u64; 2] = [1, 3];
 
 impl Scenario {
     /// What a test may take; `None` = as long as it likes.
@@ -74,6 +88,37 @@ impl Scenario {
         let own = self.limits.iter().find(|(limited, _)| *limited == item).map(|(_, limit)| *limit);
         let limit = own.unwrap_or(self.timeouts.test);
         (limit > 0).then(|| Duration::from_millis(limit))
+    }
+
+    pub(crate) fn marks(&self) -> Marks {
+        let mut dice = Dice::new(self.seed ^ 1);
+        let mut marks = Marks { serial_first: self.marked.serial_first, ..Marks::default() };
+        marks.resources.extend(CAPACITIES.map(|capacity| Resource {
+            name: format!("r{capacity}"),
+            capacity,
+            values: Vec::new(),
+        }));
+        for item in (0..self.items).map(ItemIndex) {
+            if dice.permille(self.marked.serial) {
+                marks.serial.push(item);
+            }
+            let mut needs = Vec::new();
+            for (resource, capacity) in (0..).zip(CAPACITIES) {
+                if dice.permille(self.marked.needy) {
+                    let (amount, lasting) = (1 + dice.below(capacity), dice.permille(300));
+                    needs.push(Need { resource, amount, lasting });
+                }
+            }
+            if !needs.is_empty() {
+                marks.demands.push(Demands { items: vec![item], needs });
+            }
+        }
+        if marks.is_empty() { Marks::default() } else { marks }
+    }
+
+    /// Tests that stay together, by number; the number of a file in the unit modes.
+    pub(crate) fn unit_of(&self, item: ItemIndex) -> u32 {
+        if matches!(self.mode, DistMode::LoadFile | DistMode::LoadScope) { item.0 / 4 } else { item.0 }
     }
 
     /// The node ids: four tests a file.

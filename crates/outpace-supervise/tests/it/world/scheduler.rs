@@ -12,6 +12,8 @@ pub(crate) struct OwnScheduler {
     queue: VecDeque<ItemIndex>,
     assigned: BTreeMap<WorkerIndex, Vec<ItemIndex>>,
     retired: bool,
+    /// Requests to take tests back that have not been answered.
+    takes_back: u32,
 }
 
 impl OwnScheduler {
@@ -38,6 +40,7 @@ impl World {
                 scheduler.queue.extend(left.into_iter().filter(|each| Some(*each) != down.item));
             }
             ToController::Unscheduled { worker, items } => {
+                scheduler.takes_back -= 1;
                 if let Some(assigned) = scheduler.assigned.get_mut(worker) {
                     assigned.retain(|each| !items.contains(each));
                     scheduler.queue.extend(items);
@@ -55,6 +58,8 @@ impl World {
             let wanted = usize::try_from(2 + self.dice.below(4)).expect("small");
             let takes_back = self.dice.permille(50);
             let scheduler = &mut self.controller.scheduler;
+            // Whoever was told that nothing more comes may be gone before it could be given another test.
+            let takes_back = takes_back && !scheduler.retired;
             let Some(assigned) = scheduler.assigned.get_mut(&worker) else { continue };
             if assigned.len() < 2 && !scheduler.queue.is_empty() {
                 let count = wanted.min(scheduler.queue.len());
@@ -63,11 +68,13 @@ impl World {
                 self.say(FromController::Assign { worker, items });
             } else if takes_back && let Some(item) = assigned.last() {
                 let items = vec![*item];
+                scheduler.takes_back += 1;
                 self.say(FromController::Unassign { worker, items });
             }
         }
         let scheduler = &mut self.controller.scheduler;
-        if scheduler.queue.is_empty() && nearly_idle(scheduler) && !scheduler.retired {
+        let has_all = scheduler.queue.is_empty() && scheduler.takes_back == 0;
+        if has_all && nearly_idle(scheduler) && !scheduler.retired {
             scheduler.retired = true;
             let workers: Vec<WorkerIndex> = scheduler.assigned.keys().copied().collect();
             for worker in workers {

@@ -56,6 +56,7 @@ impl World {
         let mut collection = Collection {
             node_ids: self.scenario.node_ids(),
             limits: self.scenario.limits.clone(),
+            marks: self.scenario.marks(),
             ..Collection::default()
         };
         if self.scenario.unsafe_to_fork {
@@ -92,6 +93,7 @@ impl World {
             ToWorker::Exit => return self.end(pid, Duration::ZERO),
             ToWorker::Init { .. }
             | ToWorker::Grant { .. }
+            | ToWorker::Lease { .. }
             | ToWorker::Nothing
             | ToWorker::Reference(_)
             | ToWorker::Hold

@@ -141,7 +141,7 @@ impl World {
         let faults = self.scenario.faults;
         let failures = u32::from(self.dice.permille(faults.failure));
         let took = self.scenario.longest / 2;
-        self.observer.completed(pid, item);
+        self.observer.completed(pid, item, next);
         let maxfail = self.scenario.maxfail;
         self.enter(pid, Phase::Idle);
         let process = self.process(pid);

@@ -1,0 +1,61 @@
+//! Random runs of marked tests: no two holders beyond capacity, no company for a serial test, nothing lost, no hang.
+
+use std::collections::BTreeMap;
+
+use outpace_model::{DistMode, ItemIndex};
+use outpace_schedule::{Demand, Mark, Marks, Plan};
+use proptest::prelude::*;
+
+use crate::marked_world::{World, step};
+use crate::plans::plan;
+
+const CAPACITIES: [u64; 3] = [1, 2, 7];
+
+fn demand(resource: u32) -> impl Strategy<Value = Demand> {
+    (1..=CAPACITIES[resource as usize], prop::bool::weighted(0.3)).prop_map(move |(amount, lasting)| Demand {
+        resource,
+        amount,
+        lasting,
+    })
+}
+
+fn mark() -> impl Strategy<Value = Mark> {
+    let rarely = |resource| prop::option::weighted(0.3, demand(resource));
+    (prop::bool::weighted(0.2), rarely(0), rarely(1), rarely(2))
+        .prop_map(|(serial, a, b, c)| Mark { serial, demands: [a, b, c].into_iter().flatten().collect() })
+}
+
+fn any_plan() -> impl Strategy<Value = Plan> {
+    const MODES: &[DistMode] =
+        &[DistMode::Load, DistMode::Load, DistMode::WorkSteal, DistMode::LoadFile, DistMode::Each];
+    let item = (0_u8..6, prop::option::weighted(0.4, mark()));
+    let items = prop::collection::vec(item, 0..24);
+    (prop::sample::select(MODES), items, any::<bool>(), 1_u32..5).prop_map(
+        |(mode, items, serial_first, workers)| {
+            let ids = items.iter().enumerate().map(|(number, (file, _))| format!("f{file}.py::t{number}"));
+            let marks: BTreeMap<ItemIndex, Mark> = (0..)
+                .map(ItemIndex)
+                .zip(&items)
+                .filter_map(|(item, (_, mark))| Some((item, mark.clone()?)))
+                .collect();
+            let marks = Marks { serial_first, capacities: CAPACITIES.to_vec(), items: marks };
+            Plan { marks, ..plan(mode, ids, workers) }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn marked_tests_never_meet_and_always_end(
+        plan in any_plan(),
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        let mut world = World::new(plan);
+        for step in &steps {
+            world.step(step);
+        }
+        world.finish();
+    }
+}
