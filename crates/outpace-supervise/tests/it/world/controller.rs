@@ -5,9 +5,13 @@ use std::time::Duration;
 use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 use outpace_protocol::{FromController, Plan, ToController};
 
+use outpace_supervise::{Event, Load};
+
 use super::happening::Happening;
 use super::scheduler::OwnScheduler;
 use super::simulation::World;
+
+const MEASURED_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub(crate) struct Controller {
@@ -29,6 +33,10 @@ impl World {
         }
         self.controller.announced = self.scenario.workers;
         self.controller.outbound += self.dice.micros(0, 4_000);
+        if self.scenario.most > 0 {
+            self.say(FromController::Elastic { most: self.scenario.most });
+            self.agenda.put(MEASURED_EVERY, Happening::Measured);
+        }
         self.say(FromController::Plan(Plan {
             mode: self.scenario.mode,
             reorder: true,
@@ -63,6 +71,11 @@ impl World {
                 let item = self.dice.below(u64::from(self.scenario.items) + 2);
                 self.say(FromController::Requeue { item: ItemIndex(u32::try_from(item).expect("small")) });
             }
+            ToController::Grow { count } if !self.controller.finished => {
+                for _ in 0..*count {
+                    self.announce_another();
+                }
+            }
             ToController::Finished(_) => {
                 self.controller.finished = true;
                 self.say(FromController::Done);
@@ -74,12 +87,31 @@ impl World {
         }
     }
 
+    fn announce_another(&mut self) {
+        let worker = WorkerIndex(self.controller.announced);
+        self.controller.announced += 1;
+        self.say(FromController::Worker { worker, input: Vec::new() });
+    }
+
+    /// The load is whatever it likes; where nothing else is under way it is none.
+    pub(crate) fn on_measured(&mut self) {
+        let calm = self.agenda.next_at().is_none();
+        if self.run.is_elastic() {
+            let idle = if calm { 2.0 } else { f64::from(u8::try_from(self.dice.below(21)).expect("small")) / 10.0 };
+            let in_setup = if self.dice.permille(200) { vec![WorkerIndex(0)] } else { Vec::new() };
+            let room = u32::try_from(self.dice.below(20)).expect("small");
+            self.deliver(Event::Load(Load { span: 0.1, cores: 2.0, idle, room, in_setup }));
+        }
+        let somebody_waits = self.processes.values().any(|process| process.alive && process.held);
+        if !calm || (somebody_waits && !self.controller.finished) {
+            self.agenda.put(self.now + MEASURED_EVERY, Happening::Measured);
+        }
+    }
+
     fn on_crash(&mut self, worker: WorkerIndex, item: Option<ItemIndex>) {
         if self.controller.replaced < self.scenario.replacements {
             self.controller.replaced += 1;
-            let worker = WorkerIndex(self.controller.announced);
-            self.controller.announced += 1;
-            self.say(FromController::Worker { worker, input: Vec::new() });
+            self.announce_another();
         }
         let requeue = item.is_some() && self.dice.permille(self.scenario.faults.requeue);
         self.say(FromController::Verdict { worker, requeue });

@@ -56,6 +56,8 @@ pub(crate) struct Process {
     pub(crate) ask_ahead_at: Option<usize>,
     pub(crate) asked_ahead: bool,
     pub(crate) over: bool,
+    /// It is to start no test.
+    pub(crate) held: bool,
     pub(crate) failures: u32,
     /// A result that leaves with the next message.
     pub(crate) unsent: Option<FromWorker>,
@@ -82,6 +84,7 @@ impl World {
             ask_ahead_at: None,
             asked_ahead: false,
             over: false,
+            held: false,
             failures: 0,
             unsent: None,
             ticket: 0,
@@ -156,7 +159,8 @@ impl World {
         if matches!(
             process.state,
             State::AwaitingInput | State::Serving | State::Asked(_) | State::AskedAhead(_)
-        ) {
+        ) || (matches!(process.state, State::Beginning(_)) && process.held)
+        {
             self.step_after(pid, Duration::from_micros(20));
         }
     }

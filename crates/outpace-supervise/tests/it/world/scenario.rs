@@ -55,6 +55,8 @@ pub(crate) struct Scenario {
     pub(crate) unsafe_to_fork: bool,
     pub(crate) items: u32,
     pub(crate) workers: u32,
+    /// How many the run may grow to; 0 = those it begins with.
+    pub(crate) most: u32,
     /// The longest a test takes.
     pub(crate) longest: Duration,
     /// The longest a process takes to start and collect.

@@ -20,6 +20,9 @@ impl World {
             State::Asked(running) => self.take_answer(pid, running),
             State::AskedAhead(running) => self.take_answer_ahead(pid, running),
             State::Beginning(item) => {
+                if self.must_wait(pid) {
+                    return;
+                }
                 let now = self.now;
                 let process = self.process(pid);
                 process.begun_at = now;
@@ -107,10 +110,33 @@ impl World {
         }
     }
 
+    /// `_ends_while_held`: between two tests, before the next one begins.
+    fn must_wait(&mut self, pid: Pid) -> bool {
+        while !self.process(pid).over && !self.process(pid).inbox.is_empty() {
+            self.receive(pid);
+        }
+        let process = self.process(pid);
+        if process.over {
+            self.then(pid, State::Finishing, Duration::ZERO);
+            return true;
+        }
+        process.held
+    }
+
     /// Takes a message, if one has come.
     fn receive(&mut self, pid: Pid) -> bool {
         let process = self.process(pid);
-        match process.inbox.pop_front() {
+        let mut message = process.inbox.pop_front();
+        while let Some(ToWorker::Hold | ToWorker::Go | ToWorker::Lease { .. }) = message {
+            process.held = if matches!(message, Some(ToWorker::Lease { .. })) {
+                process.held
+            } else {
+                message == Some(ToWorker::Hold)
+            };
+            message = process.inbox.pop_front();
+        }
+        process.asked_ahead &= message.is_none();
+        match message {
             Some(ToWorker::Grant { position, items }) => {
                 process.ask_ahead_at = (items.len() >= WORTH_ASKING_AHEAD).then_some(items.len() / 2);
                 process.granted.extend((position..).zip(items));
