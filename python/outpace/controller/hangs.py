@@ -126,7 +126,8 @@ class Hangs:
 
     def forget(self, node: Node, item: int) -> None:
         """The test is over."""
-        self._unreported.pop((node.number, item), None)
+        if self._unreported:
+            self._unreported.pop((node.number, item), None)
 
     def over(self, number: int) -> Look | None:
         return self._over.get(number)
