@@ -20,7 +20,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
@@ -165,6 +166,7 @@ def _become_coordinator(
     become_template: Callable[[int], object],
 ) -> None:
     unwind = None
+    at_the_bottom = _at_the_bottom
     try:
         parent = os.getpid()
         template = os.fork()
@@ -176,7 +178,7 @@ def _become_coordinator(
             _close_inherited()
             _be_child_of(parent)
             unwind = _Unwind()
-            sys.excepthook = lambda kind, error, trace: _at_the_bottom(error, lambda: become_template(fd))
+            sys.excepthook = _of_main(lambda kind, error, trace: at_the_bottom(error, become_template, fd))
         else:
             _close_inherited()
             kept = coordinator.fileno(), coordinators_end.fileno()
@@ -218,7 +220,12 @@ def _be_child_of(parent: int) -> None:
         os._exit(1)
 
 
-def _at_the_bottom(error: BaseException, then: Callable[[], object]) -> None:
+def _of_main(function: Any) -> Any:
+    """The same function as code of ``__main__``, where code that walks up the stack expects it to end."""
+    return FunctionType(function.__code__, vars(sys.modules["__main__"]), "<module>", None, function.__closure__)
+
+
+def _at_the_bottom(error: BaseException, become_template: Callable[[int], object], fd: int) -> None:
     """Called by the interpreter when :class:`_Unwind` has left the last frame. It may end with `sys.exit`."""
     if isinstance(error, _Unwind):
         sys.excepthook = sys.__excepthook__
@@ -227,4 +234,4 @@ def _at_the_bottom(error: BaseException, then: Callable[[], object]) -> None:
             error.__traceback__ = None
         for name in ("last_exc", "last_type", "last_value", "last_traceback"):
             vars(sys).pop(name, None)
-        then()
+        become_template(fd)

@@ -21,11 +21,13 @@ FACTS = """
     def test_facts():
         frame, depth = sys._getframe(), 0
         while frame:
+            bottom = frame.f_globals["__name__"]
             frame, depth = frame.f_back, depth + 1
         spec = sys.modules["__main__"].__spec__
         pathlib.Path("facts.json").write_text(json.dumps({
             "main": spec.name if spec else None,
             "depth": depth,
+            "bottom": bottom,
             "last": [name for name in dir(sys) if name.startswith("last_")],
             "hook": sys.excepthook is sys.__excepthook__,
             "path hooks": [type(each).__name__ for each in sys.meta_path].count("AssertionRewritingHook"),
@@ -55,6 +57,7 @@ def test_a_test_cannot_tell(project: Project) -> None:
     found = facts(project, "-n1")
     assert is_fork(serial) and is_fork(found)
     assert found["depth"] <= serial["depth"] + 5
+    assert found["bottom"] in ("__main__", "runpy")
     assert found["last"] == [] and found["hook"] is True
     assert found["path hooks"] == serial["path hooks"] == 1
     assert found["stdin"] == "/dev/null" and found["leads"]

@@ -21,6 +21,8 @@ pub(crate) struct Controller {
     announced: u32,
     replaced: u32,
     finished: bool,
+    /// Readings in a row with nothing else under way.
+    calm: u32,
     pub(crate) scheduler: OwnScheduler,
 }
 
@@ -96,8 +98,11 @@ impl World {
     /// The load is whatever it likes; where nothing else is under way it is none.
     pub(crate) fn on_measured(&mut self) {
         let calm = self.agenda.next_at().is_none();
+        self.controller.calm = if calm { self.controller.calm + 1 } else { 0 };
+        assert!(self.controller.calm < 1_000, "somebody is held for ever: {self:#?}");
         if self.run.is_elastic() {
-            let idle = if calm { 2.0 } else { f64::from(u8::try_from(self.dice.below(21)).expect("small")) / 10.0 };
+            let idle =
+                if calm { 2.0 } else { f64::from(u8::try_from(self.dice.below(21)).expect("small")) / 10.0 };
             let in_setup = if self.dice.permille(200) { vec![WorkerIndex(0)] } else { Vec::new() };
             let room = u32::try_from(self.dice.below(20)).expect("small");
             self.deliver(Event::Load(Load { span: 0.1, cores: 2.0, idle, room, in_setup }));
