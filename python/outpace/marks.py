@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import amounts, pytest_private
-from .filters import Matcher, Subject
-from .settings import Override, Settings, load
+from . import pytest_private
+from .settings import Settings, load
+
+if TYPE_CHECKING:
+    from .filters import Matcher, Subject
+    from .pyproject import Override
 
 SERIAL, RESOURCE = "serial", "resource"
 DESCRIPTIONS = (
@@ -45,25 +47,25 @@ def is_serial_first(config: pytest.Config) -> bool:
     return value == "first"
 
 
-@dataclass
 class Fact:
     """What is to be minded of one test."""
 
-    is_serial: bool = False
-    reason: str = ""
-    needs: dict[str, int] = field(default_factory=dict)
-    lasting: set[str] = field(default_factory=set)
-    """Resources that a fixture holds which outlives the test."""
+    def __init__(self) -> None:
+        self.is_serial = False
+        self.reason = ""
+        self.needs: dict[str, int] = {}
+        # Resources that a fixture holds which outlives the test.
+        self.lasting: set[str] = set()
 
 
-@dataclass
 class Marks:
     """All that is to be minded of a collection."""
 
-    settings: Settings
-    is_serial_first: bool = False
-    facts: dict[pytest.Item, Fact] = field(default_factory=dict)
-    unmatched: list[str] = field(default_factory=list)
+    def __init__(self, settings: Settings, *, is_serial_first: bool) -> None:
+        self.settings = settings
+        self.is_serial_first = is_serial_first
+        self.facts: dict[pytest.Item, Fact] = {}
+        self.unmatched: list[str] = []
 
     def head(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
         """As it travels; empty when there is nothing to tell. ``docs/design/protocol.md`` says what it looks like."""
@@ -122,7 +124,7 @@ class Marks:
 def evaluate(config: pytest.Config, items: Sequence[pytest.Item]) -> Marks:
     """Raises ``pytest.UsageError`` where a test asks for what cannot be."""
     settings = settings_of(config)
-    marks = Marks(settings, is_serial_first(config))
+    marks = Marks(settings, is_serial_first=is_serial_first(config))
     unmatched = dict.fromkeys(range(len(settings.overrides)))
     seen: dict[Any, tuple[pytest.Mark, ...]] = {}
     for item in items:
@@ -162,6 +164,8 @@ def _apply_mark(fact: Fact, mark: pytest.Mark, item: pytest.Item) -> None:
         fact.is_serial = True
         fact.reason = fact.reason or str(mark.args[0] if mark.args else mark.kwargs.get("reason", ""))
         return
+    from . import amounts
+
     given = dict(zip(("name", "amount"), mark.args), **mark.kwargs)
     name, amount = given.pop("name", None), given.pop("amount", 1)
     if not isinstance(name, str) or not name or given or len(mark.args) > 2:
@@ -190,11 +194,15 @@ def _some_outlive(item: pytest.Item, subject: Subject, wanted: Sequence[Matcher]
 
 
 def _subject(item: pytest.Item) -> Subject:
+    from .filters import Subject
+
     fixtures: Sequence[str] = getattr(item, "fixturenames", ())
     return Subject(item.nodeid, fixtures, [mark.name for mark in item.iter_markers()])
 
 
 def _check(fact: Fact, item: pytest.Item, settings: Settings) -> None:
+    from . import amounts
+
     for name, amount in fact.needs.items():
         resource = settings.resource(name)
         if amount > resource.capacity:

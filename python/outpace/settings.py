@@ -1,51 +1,29 @@
-"""``[tool.outpace]`` of the project's ``pyproject.toml``: resources and overrides.
+"""The project's settings for outpace: resources and overrides.
 
-Read by the controller before anything else happens, so that a mistake costs no run, and again where the tests are.
-Whatever is not understood is refused, with the line: a setting that is silently ignored lets tests collide.
+Read by the controller before anything else happens, so that a mistake costs no run, and again where the tests are. A
+project that has none pays for a look at its ``pyproject.toml`` only.
 """
 
 from __future__ import annotations
 
-import importlib
-import re
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pytest
-
-from . import amounts, filters
-
-_TABLES = ("resources", "overrides")
-_KEYS = ("filter", "serial", "resources")
+if TYPE_CHECKING:
+    from .pyproject import Override, Resource
 
 
-@dataclass(frozen=True)
-class Resource:
-    name: str
-    capacity: int
-    values: tuple[str, ...] = ()
-    """What its units are called; a test finds those it holds in the environment variable of the resource's name."""
-
-
-@dataclass(frozen=True)
-class Override:
-    filter: filters.Filter
-    serial: bool | str | None
-    resources: Mapping[str, int]
-    place: str
-
-
-@dataclass
 class Settings:
-    path: Path
-    resources: dict[str, Resource] = field(default_factory=dict)
-    overrides: list[Override] = field(default_factory=list)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.resources: dict[str, Resource] = {}
+        self.overrides: list[Override] = []
 
     def resource(self, name: str) -> Resource:
         """There is one of what is not declared; of memory, what the machine has."""
+        from . import amounts
+        from .pyproject import Resource
+
         found = self.resources.get(name)
         if found is None:
             found = self.resources[name] = Resource(name, amounts.memory() if name == "memory" else 1)
@@ -54,145 +32,13 @@ class Settings:
 
 def load(rootpath: Path) -> Settings:
     """Raises ``pytest.UsageError``."""
-    path = rootpath / "pyproject.toml"
+    settings = Settings(rootpath / "pyproject.toml")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = settings.path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        return Settings(path)
-    return _Reader(path, text).settings() if "outpace" in text else Settings(path)
-
-
-class _Reader:
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.lines = text.splitlines()
-        try:
-            tool = _toml(text).get("tool", {})
-        except ValueError as error:
-            raise pytest.UsageError(f"{path}: {error}") from None
-        self.table: Any = tool.get("outpace", {}) if isinstance(tool, dict) else {}
-
-    def settings(self) -> Settings:
-        settings = Settings(self.path)
-        if not isinstance(self.table, dict):
-            raise self._error("`tool.outpace` must be a table", self._line_of("outpace"))
-        for key in self.table:
-            if key not in _TABLES:
-                raise self._error(f"unknown key `{key}` in [tool.outpace]", self._line_of(key), _TABLES)
-        for name, value in self._dict(self.table.get("resources", {}), "resources", None).items():
-            settings.resources[name] = self._resource(name, value)
-        overrides = self.table.get("overrides", [])
-        if not isinstance(overrides, list):
-            raise self._error("`overrides` must be written as [[tool.outpace.overrides]]", self._line_of("overrides"))
-        settings.overrides = [self._override(number, each) for number, each in enumerate(overrides)]
         return settings
+    if "outpace" in text:
+        from . import pyproject
 
-    def _resource(self, name: str, value: object) -> Resource:
-        line = self._line_of(name, self._header(r"\[\s*tool\.outpace\.resources\s*\]"))
-        if isinstance(value, list):
-            if not value or not all(isinstance(each, str) for each in value):
-                raise self._error(f"the values of resource `{name}` must be strings, at least one", line)
-            if not name or "=" in name or "\0" in name:
-                raise self._error(f"`{name}` cannot be the name of an environment variable", line)
-            return Resource(name, len(value), tuple(value))
-        try:
-            return Resource(name, amounts.parse(value))
-        except ValueError as error:
-            raise self._error(f"resource `{name}`: {error}, or a list of values", line) from None
-
-    def _override(self, number: int, table: object) -> Override:
-        start = self._header(r"\[\[\s*tool\.outpace\.overrides\s*\]\]", number)
-        table = self._dict(table, "overrides", start)
-        for key in table:
-            if key not in _KEYS:
-                message = f"unknown key `{key}` in [[tool.outpace.overrides]]"
-                raise self._error(message, self._line_of(key, start), _KEYS)
-        if "filter" not in table:
-            raise self._error("an override needs a `filter`", start)
-        line = self._line_of("filter", start)
-        serial = table.get("serial")
-        if serial is not None and not isinstance(serial, (bool, str)):
-            raise self._error("`serial` must be true, false or a reason", self._line_of("serial", start))
-        resources = self._needs(table.get("resources", {}), self._line_of("resources", start))
-        place = f"{self.path.name}:{line + 1}" if line is not None else self.path.name
-        return Override(self._filter(table["filter"], line), serial, resources, place)
-
-    def _needs(self, value: object, line: int | None) -> dict[str, int]:
-        needs: dict[str, int] = {}
-        for each in value if isinstance(value, list) else [value]:
-            pairs = {each: 1} if isinstance(each, str) and isinstance(value, list) else each
-            if not isinstance(pairs, dict):
-                raise self._error('`resources` must be written as ["db", {gpu = 1}] or {db = 1, gpu = 1}', line)
-            for name, amount in pairs.items():
-                try:
-                    needs[name] = amounts.parse(amount)
-                except ValueError as error:
-                    raise self._error(f"resource `{name}`: {error}", line) from None
-        return needs
-
-    def _filter(self, text: object, line: int | None) -> filters.Filter:
-        if not isinstance(text, str):
-            raise self._error("`filter` must be a string", line)
-        try:
-            return filters.parse(text)
-        except filters.FilterError as error:
-            source = self.lines[line] if line is not None else ""
-            quote = re.search(r"""filter["']?\s*=\s*(\"{3}|'{3}|["'])""", source)
-            start = quote.end() if quote and source.startswith(text, quote.end()) else source.find(text or "\0")
-            if start < 0:
-                source, start = text.splitlines()[0] if text else "", 0
-            raise self._error(str(error), line, column=start + error.column, source=source) from None
-
-    def _dict(self, value: object, name: str, line: int | None) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self._error(f"`{name}` must be a table", line if line is not None else self._line_of(name))
-        return value
-
-    # -- where things are in the file, as far as a look at its lines tells
-
-    def _header(self, pattern: str, number: int = 0) -> int | None:
-        found = [line for line, text in enumerate(self.lines) if re.match(rf"\s*{pattern}", text)]
-        return found[number] if number < len(found) else None
-
-    def _line_of(self, key: str, start: int | None = None) -> int | None:
-        """The line that sets the key, from a header to the next one; else the first that does; else the header."""
-        quoted = re.escape(key)
-        wanted = re.compile(rf"""\s*(\[+\s*)?(tool\.outpace\.)?["']?{quoted}["']?\s*[\].=]""")
-        if start is not None:
-            for line in range(start + 1, len(self.lines)):
-                if self.lines[line].lstrip().startswith("["):
-                    break
-                if wanted.match(self.lines[line]):
-                    return line
-            return start
-        return next((line for line, text in enumerate(self.lines) if wanted.match(text)), None)
-
-    def _error(
-        self,
-        message: str,
-        line: int | None,
-        known: tuple[str, ...] = (),
-        *,
-        column: int | None = None,
-        source: str | None = None,
-    ) -> pytest.UsageError:
-        place = str(self.path) if line is None else f"{self.path}:{line + 1}"
-        if column is not None:
-            place += f":{column + 1}"
-        text = f"{place}: {message}"
-        if known:
-            text += f"; known are {', '.join(f'`{each}`' for each in known)}"
-        if source is None and line is not None:
-            source = self.lines[line]
-        if source:
-            text += f"\n  {source}"
-            if column is not None:
-                text += f"\n  {' ' * column}^"
-        return pytest.UsageError(text)
-
-
-def _toml(text: str) -> dict[str, Any]:
-    # pytest brings tomli where the standard library has nothing.
-    module = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    table: dict[str, Any] = module.loads(text)
-    return table
+        settings.resources, settings.overrides = pyproject.read(settings.path, text)
+    return settings

@@ -80,11 +80,12 @@ impl Run {
             worker.asking = None;
             return self.act(Action::Send(peer, ToWorker::Nothing));
         }
-        let may_wait = !self.stopping && worker.stage == Stage::Active;
-        let more_may_come = if external { !retired } else { self.may_get_more(index, pending) };
-        let held_back = gated && self.scheduler.as_ref().is_some_and(|each| each.has_work_for(index));
-        if may_wait && (more_may_come || held_back) {
-            return;
+        if !self.stopping && worker.stage == Stage::Active {
+            let more_may_come = if external { !retired } else { self.may_get_more(index, pending) };
+            let held_back = gated && self.scheduler.as_ref().is_some_and(|each| each.has_work_for(index));
+            if more_may_come || held_back {
+                return;
+            }
         }
         if let Some(worker) = self.workers.get_mut(&index) {
             worker.asking = None;
