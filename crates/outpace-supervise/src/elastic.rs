@@ -84,6 +84,10 @@ impl Run {
         }
     }
 
+    pub(crate) fn is_held(&self, index: WorkerIndex) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.held.contains(&index))
+    }
+
     /// The run stops: a worker that was held must not start the test that it holds.
     pub(crate) fn end_held(&mut self) {
         let held = self.pool.as_mut().map(|pool| std::mem::take(&mut pool.held)).unwrap_or_default();
