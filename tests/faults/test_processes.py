@@ -163,3 +163,37 @@ def test_worker_dies_in_sessionfinish(arena: Arena, method: str) -> None:
     run.assert_says("worker 'gw1' crashed while its session ended: signal 9 (SIGKILL)")
     assert run.code == 1, run.output
     run.assert_clean()
+
+
+def test_controller_that_does_not_read(arena: Arena) -> None:
+    """Workers wait for it: what they report does not pile up in the coordinator, and nothing is lost."""
+    arena.write(
+        "conftest.py",
+        """
+        import pathlib, time
+        def pytest_runtest_logreport(report):
+            session = getattr(pytest_runtest_logreport, "session", None)
+            if session is None or pathlib.Path("memory").exists():
+                return
+            time.sleep(3)
+            status = pathlib.Path(f"/proc/{session.coordinator.process.pid}/status").read_text()
+            pathlib.Path("memory").write_text(status.split("VmHWM:")[1].split()[0])
+        def pytest_sessionstart(session):
+            pytest_runtest_logreport.session = session.config.pluginmanager.get_plugin("dsession")
+        """,
+    )
+    arena.write(
+        "test_a.py",
+        """
+        import pytest
+        @pytest.mark.parametrize("i", range(100))
+        def test_a(i):
+            print("x" * 2_000_000)
+            assert False
+        """,
+    )
+    run = arena.run("-n2", "--tb=no", "-q", "--show-capture=no")
+    assert run.code == 1
+    run.assert_accounted([f"test_a.py::test_a[{i}]" for i in range(100)])
+    assert int((arena.folder / "memory").read_text()) < 120_000
+    run.assert_clean()

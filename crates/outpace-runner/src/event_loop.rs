@@ -62,6 +62,9 @@ pub fn serve(
 /// How often rings are looked at although nobody asked: what a test says is seen that soon.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// Bytes kept for a controller that is busy, before workers have to wait for it.
+const MOST_BACKLOG: usize = 16 << 20;
+
 fn decode_all(decoder: &mut Decoder, messages: &mut Vec<FromWorker>) -> Result<(), ProtocolError> {
     while let Some(frame) = decoder.next_frame()? {
         messages.push(FromWorker::decode(frame)?);
@@ -191,7 +194,9 @@ impl Engine {
                 }
             }
             Input::FromPeer(peer, messages) => {
-                self.read_ring(peer);
+                if self.has_room() {
+                    self.read_ring(peer);
+                }
                 for message in messages {
                     if self.links.contains_key(&peer) {
                         self.on_peer(peer, message);
@@ -258,7 +263,15 @@ impl Engine {
         }
     }
 
+    /// Whether the controller keeps up. While it does not, rings fill, and workers wait.
+    fn has_room(&self) -> bool {
+        self.controller.backlog() < MOST_BACKLOG
+    }
+
     fn read_rings(&mut self) {
+        if !self.has_room() {
+            return;
+        }
         let peers: Vec<Peer> = self.rings.keys().copied().collect();
         for peer in peers {
             self.read_ring(peer);

@@ -77,6 +77,11 @@ impl Link {
         }
     }
 
+    /// Bytes that the kernel has not taken yet.
+    pub(crate) fn backlog(&self) -> usize {
+        self.out.len()
+    }
+
     pub(crate) fn is_drained(&self) -> bool {
         self.out.is_empty() || self.broken
     }
