@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import entry, forked_start, marks, timeouts
+from .controller import retries
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("outpace_start_method", "How workers start: auto, fork or spawn.", default="auto")
     parser.addini("outpace_serial", "When serial tests run: last or first.", default="last")
     timeouts.add_options(parser, group)
+    retries.add_options(parser, group)
 
 
 def _count(text: str) -> int:

@@ -42,6 +42,7 @@ class Kind:
     DONE = 10
     REQUEUE = 11
     ELASTIC = 20
+    RETRY = 21
     # coordinator -> controller
     WELCOME = 32
     COLLECTED = 33

@@ -19,6 +19,7 @@ mod kind {
     pub(super) const DONE: u8 = 10;
     pub(super) const REQUEUE: u8 = 11;
     pub(super) const ELASTIC: u8 = 20;
+    pub(super) const RETRY: u8 = 21;
 }
 
 /// How workers come to life.
@@ -78,6 +79,11 @@ pub enum FromController {
     Elastic {
         /// The most at one time.
         most: u32,
+    },
+    /// `--retry`: a test that failed runs again, alone, at the end of the run.
+    Retry {
+        /// How often, at most.
+        times: u32,
     },
     /// This worker may start, with this input (opaque).
     Worker {
@@ -147,6 +153,10 @@ struct Argv {
     argv: Vec<String>,
 }
 #[derive(Serialize, Deserialize)]
+struct Retry {
+    times: u32,
+}
+#[derive(Serialize, Deserialize)]
 struct Elastic {
     most: u32,
 }
@@ -186,6 +196,7 @@ impl FromController {
             }
             kind::REQUEUE => Self::Requeue { item: from_json::<OneItem>(frame.kind, json)?.item },
             kind::ELASTIC => Self::Elastic { most: from_json::<Elastic>(frame.kind, json)?.most },
+            kind::RETRY => Self::Retry { times: from_json::<Retry>(frame.kind, json)?.times },
             kind::DONE => Self::Done,
             other => return Err(ProtocolError::Kind(other)),
         })
@@ -199,6 +210,7 @@ impl FromController {
                 Frame::write(kind::TEMPLATE, &to_json(&Argv { argv: argv.clone() }), out);
             }
             Self::Plan(plan) => Frame::write(kind::PLAN, &to_json(plan), out),
+            Self::Retry { times } => Frame::write(kind::RETRY, &to_json(&Retry { times: *times }), out),
             Self::Elastic { most } => Frame::write(kind::ELASTIC, &to_json(&Elastic { most: *most }), out),
             Self::Worker { worker, input } => {
                 Frame::write_parts(kind::WORKER, &[&worker.0.to_le_bytes(), input], out);

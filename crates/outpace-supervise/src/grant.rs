@@ -185,8 +185,13 @@ impl Run {
     /// The first test that the worker holds has said something.
     pub(crate) fn on_result(&mut self, index: WorkerIndex, finished: bool, failures: u32, duration: f64) {
         let now = self.now;
+        let Some(worker) = self.workers.get(&index) else { return };
+        let item = worker.granted.front().map(|grant| grant.item);
+        let retried = item.filter(|item| self.may_retry(*item));
         let Some(worker) = self.workers.get_mut(&index) else { return };
         worker.begun = !finished;
+        worker.failing |= failures > 0;
+        let failed = finished && std::mem::take(&mut worker.failing);
         let mut frees = false;
         if finished {
             worker.active_at = now;
@@ -200,7 +205,11 @@ impl Run {
                 frees = self.scheduler.as_mut().is_some_and(|each| each.finish(index, grant.item));
             }
         }
-        self.failures += failures;
+        match retried {
+            Some(item) if failed => self.retry_later(item),
+            Some(_) => {}
+            None => self.failures += failures,
+        }
         let maxfail = self.plan.as_ref().map_or(0, |plan| plan.maxfail);
         if maxfail > 0 && self.failures >= maxfail && !self.stopping {
             self.stop(false, false);

@@ -21,6 +21,7 @@ mod ledger;
 mod marks;
 mod pace;
 mod pool;
+mod retry;
 mod run;
 mod start;
 mod stop;

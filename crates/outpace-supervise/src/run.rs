@@ -10,6 +10,7 @@ use outpace_schedule::Scheduler;
 use crate::event::{Action, Event, Peer};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
+use crate::retry::Retries;
 use crate::watch::Watching;
 use crate::worker::{Asking, Stage, Worker};
 
@@ -60,6 +61,7 @@ pub struct Run {
     /// Workers that the run may grow to; 0 for no more than it begins with.
     pub(crate) may_grow_to: u32,
     pub(crate) pool: Option<Pool>,
+    pub(crate) retries: Retries,
     pub(crate) stopping: bool,
     pub(crate) interrupted: bool,
     pub(crate) failures: u32,
@@ -167,6 +169,7 @@ impl Run {
             }
             FromController::Plan(plan) => self.on_plan(plan),
             FromController::Elastic { most } => self.on_elastic(most),
+            FromController::Retry { times } => self.on_retry(times),
             FromController::Worker { worker, input } => self.on_worker_announced(worker, input),
             FromController::Verdict { worker, requeue } => self.on_verdict(worker, requeue),
             FromController::Assign { worker, items } => {

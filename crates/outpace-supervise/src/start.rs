@@ -24,6 +24,7 @@ impl Run {
             self.workers.entry(index).and_modify(|worker| worker.stage = Stage::Down);
             return;
         }
+        self.retry_announced();
         if self.comes_too_late() {
             self.workers.entry(index).and_modify(|worker| worker.stage = Stage::Down);
             return;

@@ -188,6 +188,9 @@ impl Run {
         if self.finished || busy || !over || self.farewell.is_some() || self.workers.is_empty() {
             return;
         }
+        if self.goes_on_with_a_retry() {
+            return;
+        }
         self.finished = true;
         if self.template == TemplateStage::Serving {
             self.act(Action::Send(Peer::Template, ToWorker::Exit));

@@ -71,6 +71,8 @@ pub(crate) struct Worker {
     pub(crate) limited: bool,
     pub(crate) pace: Pace,
     pub(crate) has_finished_any: bool,
+    /// The test it is in the middle of has failed.
+    pub(crate) failing: bool,
     /// When it was last granted a test or finished one.
     pub(crate) active_at: Duration,
     /// External scheduling: nothing more will be assigned.
@@ -111,6 +113,7 @@ impl Worker {
             limited: false,
             pace: Pace::default(),
             has_finished_any: false,
+            failing: false,
             active_at: Duration::ZERO,
             retired: false,
             said_bye: false,

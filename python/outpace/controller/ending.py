@@ -181,7 +181,7 @@ class Ending:
         missing = self._not_run() or self.session._summary_report
         if self._internal_error or (int(session.exitstatus) in good and missing):
             session.exitstatus = INTERNAL_ERROR
-        elif self._unfinished and int(session.exitstatus) in good:
+        elif (self._unfinished or self.session.retries.fails_run()) and int(session.exitstatus) in good:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if int(session.exitstatus) not in SUMMARISED and self.session.terminal and self.summary:
             self.session.terminal.write_line("")
@@ -196,6 +196,7 @@ class Ending:
         line = elastic.summary_line(self.session.pool, self.session.nodemanager.begins_with)
         if line is not None:
             terminalreporter.write_line(line)
+        self.session.retries.summarise(terminalreporter)
         for text in self._start_errors[:1]:
             terminalreporter.write_sep("=", "outpace: a worker could not start", red=True)
             terminalreporter.write_line(text)

@@ -35,12 +35,14 @@ class Replay:
             elif tag == START:
                 _, nodeid, location = entry
                 self._known[test] = (nodeid, location, {})
+                self.session.retries.started(node, item, nodeid)
                 self.hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
             elif tag == FINISH:
                 nodeid, location = entry[1:] if len(entry) > 1 else self._known[test][:2]
                 self.hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         if finished:
             self.session.hangs.forget(node, item)
+            self.session.retries.finished(node, item)
             self._known.pop(test, None)
 
     def _passed(self, test: tuple[Node, int], entry: tuple[Any, ...]) -> pytest.TestReport:
@@ -67,7 +69,10 @@ class Replay:
             self.session.hangs.add_stacks(node, item, report)
         report.worker_id = node.gateway.id
         report.testrun_uid = self.testrunuid
-        self.session.worker_testreport(node, report)
+        retries = self.session.retries
+        admitted = retries.admit(item, report)
+        if admitted is not None:
+            self.session.worker_testreport(retries.node_of(node, item), admitted)
 
     def loose_report(self, node: Node, data: dict[str, Any]) -> None:
         """A report that a plugin made outside of any test."""

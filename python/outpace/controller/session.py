@@ -26,6 +26,8 @@ from .interrupts import Interrupts
 from .marked import Marked
 from .nodes import Node, Nodes
 from .replay import Replay
+from .retries import Retries
+from .retries import times as retry_times
 from .scheduling import Coordinated, coordinated
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.ending = Ending(self)
         self.interrupts = Interrupts()
         self.marked = Marked(config)
+        self.retries = Retries(self, 0 if config.option.dist == "each" else retry_times(config))
         self._crash_texts: dict[str, str] = {}
         # Whose worker is just being buried because they took too long.
         self._hung_tests: set[str] = set()
@@ -107,6 +110,10 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         option = self.config.option
         if self.most_workers and self.is_coordinated:
             self.coordinator.send(Kind.ELASTIC, most=self.most_workers)
+        if not self.is_coordinated:
+            self.retries.most = 0
+        elif self.retries.most:
+            self.coordinator.send(Kind.RETRY, times=self.retries.most)
         self.coordinator.send(
             Kind.PLAN,
             mode=option.dist if self.is_coordinated else "external",
@@ -136,6 +143,10 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         super().pytest_terminal_summary(terminalreporter)
         self.marked.summarise(terminalreporter, self._ids, is_coordinated=self.is_coordinated)
         self.ending.summarise(terminalreporter)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> Any:
+        return self.retries.status(report)
 
     @pytest.hookimpl
     def pytest_warning_recorded(self, warning_message: Any, when: str) -> None:
@@ -365,6 +376,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
 
     def _on_finished(self, payload: bytes) -> None:
         self.finished = True
+        self.retries.give_up()
         self.ending.finished(json.loads(payload))
 
     def _on_fatal(self, payload: bytes) -> None:

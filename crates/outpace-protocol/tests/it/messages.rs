@@ -90,6 +90,7 @@ pub(crate) fn from_controller() -> impl Strategy<Value = FromController> {
         (any::<bool>(), any::<bool>()).prop_map(|(interrupt, kill)| FromController::Stop { interrupt, kill }),
         item().prop_map(|item| FromController::Requeue { item }),
         any::<u32>().prop_map(|most| FromController::Elastic { most }),
+        any::<u32>().prop_map(|times| FromController::Retry { times }),
         Just(FromController::Done),
     ]
 }

@@ -101,6 +101,7 @@ fn from_controller() -> Vec<Sample> {
         ),
         ("REQUEUE", FromController::Requeue { item: ItemIndex(7) }, json!({"item": 7})),
         ("ELASTIC", FromController::Elastic { most: 32 }, json!({"most": 32})),
+        ("RETRY", FromController::Retry { times: 2 }, json!({"times": 2})),
         ("DONE", FromController::Done, json!({})),
     ]
     .map(|(name, message, fields)| (name, Message::FromController(message), fields))

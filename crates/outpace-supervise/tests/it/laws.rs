@@ -69,7 +69,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
     let what = (any::<u64>().no_shrink(), select(MODES), select(METHODS), prop::bool::weighted(0.3));
     let size = (
         prop_oneof![3 => 0_u32..40, 1 => 40_u32..120],
-        (1_u32..6, prop_oneof![2 => Just(0), 1 => 2_u32..12]),
+        (1_u32..6, prop_oneof![2 => Just(0), 1 => 2_u32..12], prop_oneof![2 => Just(0), 1 => 1_u32..3]),
         prop_oneof![millis(1), millis(20), millis(300)],
         millis(50),
     );
@@ -83,7 +83,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
     );
     (what, size, policy, faults, marked()).prop_map(|(what, size, policy, faults, marked)| {
         let (seed, mode, start_method, unsafe_to_fork) = what;
-        let (items, (workers, most), longest, slowest_start) = size;
+        let (items, (workers, most, retries), longest, slowest_start) = size;
         let (maxfail, replacements, stop, template_dies, timeouts, limits) = policy;
         Scenario {
             seed,
@@ -96,6 +96,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
             longest: longest + Duration::from_micros(1),
             slowest_start: slowest_start + Duration::from_micros(101),
             maxfail,
+            retries,
             replacements,
             stop,
             template_dies,

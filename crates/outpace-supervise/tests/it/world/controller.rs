@@ -35,6 +35,9 @@ impl World {
         }
         self.controller.announced = self.scenario.workers;
         self.controller.outbound += self.dice.micros(0, 4_000);
+        if self.scenario.retries > 0 {
+            self.say(FromController::Retry { times: self.scenario.retries });
+        }
         if self.scenario.most > 0 {
             self.say(FromController::Elastic { most: self.scenario.most });
             self.agenda.put(MEASURED_EVERY, Happening::Measured);

@@ -1,6 +1,6 @@
 //! What must be true of a run, whatever happens: the book kept from outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use outpace_model::{DistMode, ItemIndex, WorkerIndex};
@@ -34,6 +34,12 @@ pub(crate) struct Observer {
     pub(crate) mode: DistMode,
     maxfail: u32,
     failures: u32,
+    /// How often a failed test runs again, how often each did, and which are still to.
+    retries: u32,
+    retried: BTreeMap<ItemIndex, u32>,
+    to_retry: VecDeque<ItemIndex>,
+    /// Workers in the middle of a test that has failed.
+    failing: BTreeMap<WorkerIndex, bool>,
     pub(crate) stopped: bool,
     pub(crate) records: Vec<Record>,
     pub(crate) holdings: Holdings,
@@ -55,6 +61,10 @@ impl Observer {
             mode: scenario.mode,
             maxfail: scenario.maxfail,
             failures: 0,
+            retries: scenario.retries,
+            retried: BTreeMap::new(),
+            to_retry: VecDeque::new(),
+            failing: BTreeMap::new(),
             stopped: false,
             records: vec![Record::default(); scenario.items as usize],
             holdings: Holdings::new(scenario),
@@ -151,11 +161,25 @@ impl Observer {
             }
             FromWorker::Result { item, finished, failures, .. } => {
                 self.holdings.result(worker, *item, *finished, now);
-                self.failures += failures;
+                self.count(worker, *item, *finished, *failures);
                 self.stopped |= self.maxfail > 0 && self.failures >= self.maxfail;
             }
             FromWorker::Bye(_) => self.holdings.leaves(worker),
             _ => {}
+        }
+    }
+
+    /// A failure that is to be tried again counts when it was.
+    fn count(&mut self, worker: WorkerIndex, item: ItemIndex, finished: bool, failures: u32) {
+        let failed = self.failing.remove(&worker).unwrap_or(false) || failures > 0;
+        let used = self.retried.get(&item).copied().unwrap_or(0);
+        if self.stopped || !self.is_shared() || used >= self.retries {
+            self.failures += failures;
+        } else if !finished {
+            self.failing.insert(worker, failed);
+        } else if failed {
+            *self.retried.entry(item).or_default() += 1;
+            self.to_retry.push_back(item);
         }
     }
 
@@ -211,6 +235,10 @@ impl Observer {
             ToController::Bye { worker, .. } | ToController::Event { worker, .. } => {
                 assert!(!self.down.contains(worker), "{worker} speaks although it is down");
             }
+            ToController::Grow { .. } if self.ready.difference(&self.down).next().is_none() => {
+                let item = self.to_retry.pop_front().expect("a test to run again");
+                self.records[item.get()].reopened += 1;
+            }
             ToController::Down(down) => self.on_down(down),
             ToController::Finished(finished) => self.on_finished(finished),
             ToController::Fatal { .. } => self.fatal = true,
@@ -235,6 +263,7 @@ impl Observer {
         let alive: Vec<_> = self.ready.difference(&self.down).collect();
         assert!(alive.is_empty(), "{alive:?} are not down");
         assert!(self.claims.is_empty(), "{:?} are still running", self.claims);
+        assert!(self.stopped || self.to_retry.is_empty(), "{:?} were to run again", self.to_retry);
         self.finished = Some(finished.clone());
     }
 
