@@ -68,7 +68,7 @@ def grow(session: OutpaceSession, count: int) -> None:
         return
     pattern = next(iter(session.nodemanager.by_number.values()))
     for _ in range(count):
-        session._clone_node(pattern)
+        session.replace(pattern)
 
 
 def summary_line(pool: dict[str, Any] | None, began_with: int) -> str | None:

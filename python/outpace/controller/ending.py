@@ -76,7 +76,7 @@ class Ending:
         if self._error is not None or self._internal_error or session.finished:
             session.config.hook.pytest_testnodedown(node=node, error=None)
             session._active_nodes.discard(node)
-            return session._forget(node)
+            return session.forget(node)
         if output["exitstatus"] == int(pytest.ExitCode.INTERRUPTED) and not (
             output["shouldfail"] or output["shouldstop"]
         ):
@@ -86,7 +86,7 @@ class Ending:
             session.config.hook.pytest_testnodedown(node=node, error=None)
             session.shouldstop = session.shouldstop or output["shouldfail"] or output["shouldstop"]
             session._active_nodes.discard(node)
-            return session._forget(node)
+            return session.forget(node)
         session.worker_workerfinished(node)
         session._active_nodes.discard(node)
 
@@ -97,7 +97,7 @@ class Ending:
             session.shouldstop = f"{node} received keyboard-interrupt"
             session.config.hook.pytest_testnodedown(node=node, error="keyboard-interrupt")
         session._active_nodes.discard(node)
-        session._forget(node)
+        session.forget(node)
         if nodeid is not None and not self._asked_to_stop:
             self.records += 1
             self._reported.add(nodeid)

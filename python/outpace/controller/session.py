@@ -20,6 +20,7 @@ from outpace import __version__, collection, plain
 from outpace.wire import Closed, Kind, WireError
 
 from . import elastic, workers
+from .crashes import Crashes
 from .ending import Ending
 from .hangs import Hangs
 from .interrupts import Interrupts
@@ -55,12 +56,9 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.interrupts = Interrupts()
         self.marked = Marked(config)
         self.retries = Retries(self, 0 if config.option.dist == "each" else retry_times(config))
-        self._crash_texts: dict[str, str] = {}
-        # Whose worker is just being buried because they took too long.
-        self._hung_tests: set[str] = set()
+        self.crashes = Crashes(self)
         self._ids: list[str] = []
         self._ids_of: dict[int, list[str]] = {}
-        self._again: set[str] = set()
         self._config_warnings: set[tuple[Any, ...]] = set()
         self.pool: dict[str, Any] | None = None
         self._handlers = {
@@ -307,7 +305,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         node = self.node(down["worker"])
         nodeid = self._ids[down["item"]] if down["item"] is not None else None
         if down["crashed"]:
-            self._on_crash(node, nodeid, down)
+            self.crashes.down(node, nodeid, down)
         elif hasattr(node, "workeroutput"):
             if down["hung"]:
                 self.ending.hung(node)
@@ -315,49 +313,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         else:
             self.config.hook.pytest_testnodedown(node=node, error="interrupted")
             self._active_nodes.discard(node)
-            self._forget(node)
-
-    def _on_crash(self, node: Node, nodeid: str | None, down: dict[str, Any]) -> None:
-        node._down = True
-        self._active_nodes.add(node)
-        if nodeid is not None and not down["hung"]:
-            self._crash_texts[nodeid] = (
-                f"{down['phase']}: {down['cause']}" if down["phase"] != "idle" else down["cause"]
-            )
-        if isinstance(self.sched, Coordinated) and node in self.sched.nodes:
-            self.sched.crashed_with(node, nodeid)
-        self.ending.crashed(node, down)
-        error = "Timeout" if down["hung"] else "Not properly terminated"
-        if down["cause"]:
-            error = f"{error} ({down['cause']})"
-        if down["hung"] and nodeid is not None:
-            self._hung_tests.add(nodeid)
-            self._replace_hung(node, error)
-        elif down["hung"] and down["phase"] == "finish":
-            # There was nothing left for it to do, nor for one in its place.
-            self.config.hook.pytest_testnodedown(node=node, error=error)
-            self._active_nodes.discard(node)
-            self._forget(node)
-        else:
-            self.worker_errordown(node, error)
-        again = nodeid is not None and nodeid in self._again
-        if again and nodeid is not None:
-            self._again.discard(nodeid)
-        self.ending.records += int(nodeid is not None and not again)
-        self.coordinator.send(Kind.VERDICT, worker=node.number, requeue=again)
-
-    def _replace_hung(self, node: Node, error: str) -> None:
-        """As ``worker_errordown``; a test that takes too long does not count towards ``--max-worker-restart``."""
-        self.config.hook.pytest_testnodedown(node=node, error=error)
-        assert self.sched is not None
-        test = self.sched.remove_node(node) if node in self.sched.nodes else None
-        if test:
-            self.handle_crashitem(test, node)
-        if not self.shouldstop:
-            self.report_line(f"\nreplacing hung worker {node.gateway.id}")
-            self.shuttingdown = False
-            self._clone_node(node)
-        self._active_nodes.discard(node)
+            self.forget(node)
 
     def _on_different(self, payload: bytes) -> None:
         from xdist.report import report_collection_diff
@@ -386,30 +342,15 @@ class OutpaceSession(DSession):  # type: ignore[misc]
 
     def run_again(self, nodeid: str) -> None:
         """``sched.mark_test_pending``: within ``pytest_handlecrashitem`` it is the verdict on the crash."""
-        if nodeid in self._crash_texts:
-            self._again.add(nodeid)
-        elif nodeid in self._ids:
+        if not self.crashes.judge(nodeid) and nodeid in self._ids:
             self.coordinator.send(Kind.REQUEUE, item=self._ids.index(nodeid))
 
     def handle_crashitem(self, nodeid: str, worker: Any) -> None:
-        path = nodeid.split("::", maxsplit=1)[0]
-        text = f"worker {worker.gateway.id!r} crashed while running {nodeid!r}"
-        if nodeid in self._hung_tests:
-            self._hung_tests.discard(nodeid)
-            text = self.hangs.crash_text(worker, nodeid)
-        how = self._crash_texts.setdefault(nodeid, "")
-        report = pytest.TestReport(
-            nodeid=nodeid,
-            location=(path, None, path),
-            keywords={},
-            outcome="failed",
-            longrepr=f"{text}\n{how}" if how else text,
-            when="???",  # type: ignore[arg-type]
-        )
-        report.node = worker  # type: ignore[attr-defined]
-        self.config.hook.pytest_handlecrashitem(crashitem=nodeid, report=report, sched=self.sched)
-        self._crash_texts.pop(nodeid, None)
-        self.config.hook.pytest_runtest_logreport(report=report)
+        self.crashes.report(nodeid, worker)
+
+    def replace(self, node: Any) -> Any:
+        """Announce another worker like this one."""
+        return self._clone_node(node)
 
     def _clone_node(self, node: Any) -> Any:
         import execnet
@@ -421,6 +362,6 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self._active_nodes.add(clone)
         return clone
 
-    def _forget(self, node: Node) -> None:
+    def forget(self, node: Node) -> None:
         if self.sched is not None and node in self.sched.nodes:
             self.sched.remove_node(node)
