@@ -18,7 +18,7 @@ from outpace import __version__, plain
 from outpace.launch import SOCKET, configuring_worker
 from outpace.wire import Channel, Closed, Kind
 
-from . import board, stacks
+from . import board, stacks, writers
 
 
 def main() -> None:
@@ -36,6 +36,7 @@ def serve(socket_fd: int) -> None:
         channel.send(Kind.W_HELLO, json.dumps({"version": __version__}).encode())
         _import_ahead()
         board.register_for_fence()
+        writers.tidy_ahead()
         frame = channel.receive_with_descriptors()
     except Closed:
         os._exit(0)

@@ -24,6 +24,7 @@ def file_locks() -> list[Any]:
     base = getattr(sys.modules.get("filelock"), "BaseFileLock", None)
     if base is None:
         return []
+    gc.unfreeze()  # what is frozen cannot be listed
     return [each for each in gc.get_objects() if isinstance(each, base) and hasattr(each, "_creator_pid")]
 
 

@@ -6,6 +6,7 @@ itself never leaves :func:`serve` but to end the process, or to become a worker 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -71,6 +72,7 @@ def serve(worker: WorkerSession, session: pytest.Session) -> bool:
             reorder(session, collection.decode_ids(frame.payload))
         elif frame.kind == Kind.RUN:
             forkable.stop_watching()
+            gc.unfreeze()
             return True
         elif frame.kind == Kind.SHUTDOWN:
             return False

@@ -42,6 +42,7 @@ class Writers:
         gc.collect(1 if _resident() > _LARGE else 2)
         files = list(known)
         if _others_are_open({*known_descriptors, *_descriptors(files)}):
+            gc.unfreeze()  # what is frozen cannot be listed
             files += _open_files()
         gc.freeze()
         return cls(tuple(weakref.ref(file) for file in files))
@@ -77,6 +78,12 @@ def _others_are_open(known: set[int]) -> bool:
             if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
                 return True
     return False
+
+
+def tidy_ahead() -> None:
+    """Before there is anything to do: collect what :meth:`Writers.freeze_heap` would otherwise look at later."""
+    gc.collect()
+    gc.freeze()
 
 
 def flush_all(inherited: Writers) -> None:
