@@ -63,3 +63,10 @@ def test_crashed_tests_are_rerun(lab: Lab, mode: Mode) -> None:
     assert run.returncode == 1
     attempts = {path.name: path.stat().st_size for path in (run.folder / "attempts").iterdir()}
     assert attempts == {"test_crashes_once": 2, "test_crashes_always": 2, "test_crashes_and_may_not_again": 1}
+
+
+def test_outpaces_own_retry_comes_after_the_reruns(lab: Lab, mode: Mode) -> None:
+    """Two reruns in the worker, then once more alone, with two reruns again."""
+    run = lab.run("rerunfailures", mode, args=("-k", "never", "--retry-alone"))
+    assert reruns(run) == {"test_flaky.py::test_never": 5}
+    assert run.closing_counts() == "1 failed, 5 rerun", run.output
