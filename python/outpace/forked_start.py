@@ -31,6 +31,8 @@ _WORKER_VARIABLE = b"PYTEST_XDIST_WORKER"
 # They ask for the worker's id in functions, not when they are imported.
 _HARMLESS = ("_pytest.", "outpace.", "xdist.", "pytest_cov.")
 
+_SHARED = ("socket:", "pipe:", "anon_inode:")
+
 _configurations = 0
 
 
@@ -58,7 +60,7 @@ def obstacle(config: pytest.Config) -> str | None:
         return "this process is traced"
     if "gevent" in sys.modules or "eventlet" in sys.modules:
         return "a library has replaced what a fork relies on"
-    if any(_is_shared(fd) for fd in _descriptors() if not os.get_inheritable(fd)):
+    if any(target.startswith(_SHARED) and not os.get_inheritable(fd) for fd, target in _descriptors().items()):
         return "a plugin holds a connection"
     for plugin in config.pluginmanager.get_plugins():
         if _names_worker(plugin):
@@ -83,25 +85,11 @@ def _is_traced() -> bool:
     return monitoring is not None and any(monitoring.get_tool(tool) is not None for tool in range(6))
 
 
-def _descriptors() -> list[int]:
-    """What is open beyond the standard streams."""
-    found = [int(name) for name in os.listdir("/proc/self/fd")]
-    return [fd for fd in found if fd > 2 and _is_open(fd)]
+def _descriptors() -> dict[int, str]:
+    """What is open beyond the standard streams, and what it leads to."""
+    from .worker.process_facts import open_descriptors
 
-
-def _is_open(fd: int) -> bool:
-    """The descriptor that listed them is not any more."""
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
-
-
-def _is_shared(fd: int) -> bool:
-    with contextlib.suppress(OSError):
-        return os.readlink(f"/proc/self/fd/{fd}").startswith(("socket:", "pipe:", "anon_inode:"))
-    return False
+    return {fd: target for fd, target in open_descriptors().items() if fd > 2}
 
 
 def _names_worker(plugin: object) -> bool:

@@ -6,7 +6,6 @@ registered in place of xdist's ``DSession``. In workers this module only adds it
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import entry, forked_start, marks, timeouts
-from .controller import retries
+from .controller import elastic, retries
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -35,25 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="How workers start: forks of one collected process, processes of their own that each collect, or what is "
         "safe (auto, the default).",
     )
-    group.addoption(
-        "--max-workers",
-        dest="outpace_max_workers",
-        metavar="N",
-        type=_count,
-        default=None,
-        help="The most workers that `-n auto` may have while tests wait (default: 16 per core, at most 128).",
-    )
-    parser.addini("outpace_max_workers", "The most workers that `-n auto` may have while tests wait.", default="")
     parser.addini("outpace_start_method", "How workers start: auto, fork or spawn.", default="auto")
     parser.addini("outpace_serial", "When serial tests run: last or first.", default="last")
     timeouts.add_options(parser, group)
     retries.add_options(parser, group)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers")
-    return int(text)
+    elastic.add_options(parser, group)
 
 
 @pytest.hookimpl(trylast=True)
@@ -131,15 +116,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     marks.is_serial_first(config)
     if not config.pluginmanager.hasplugin("xdist"):
         return
-    from .controller.elastic import note_option
-
     option = config.option
     restarts = option.maxworkerrestart
     if restarts is not None and not restarts.isdecimal():
         raise pytest.UsageError(f"--max-worker-restart={restarts}: not a number")
     if entry.parallel_by_default and option.numprocesses is None and not option.tx and not option.distload:
         option.numprocesses = "auto"
-    note_option(config)
+    elastic.note_option(config)
 
 
 @pytest.hookimpl(hookwrapper=True)

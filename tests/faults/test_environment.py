@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from .arena import Arena
+from .verdict import Run
 
 MANY = """
     import os, pytest
@@ -67,6 +68,14 @@ def test_no_proc(arena: Arena, method: str) -> None:
     run.assert_clean()
 
 
+def assert_failed_for_space(run: Run) -> None:
+    assert run.code == 1, run.output
+    run.assert_says("No space left on device")
+    run.assert_accounted(COLLECTION)
+    assert not run.crashed and not run.not_run, run.output
+    run.assert_clean()
+
+
 @needs_mounts
 def test_full_temp_folder(arena: Arena) -> None:
     """Tests that meet the full disk fail, as they do serially; none is lost, and nobody waits for ever."""
@@ -81,11 +90,7 @@ def test_full_temp_folder(arena: Arena) -> None:
     )
     prefix = in_mounts(f"mount -t tmpfs -o size=1m none {arena.temp}")
     run = arena.run("-n2", prefix=prefix)
-    assert run.code == 1, run.output
-    run.assert_says("No space left on device")
-    run.assert_accounted(COLLECTION)
-    assert not run.crashed and not run.not_run, run.output
-    run.assert_clean()
+    assert_failed_for_space(run)
 
 
 @needs_mounts
@@ -106,11 +111,7 @@ def test_temp_folder_fills_up(arena: Arena, method: str) -> None:
     )
     prefix = in_mounts(f"mount -t tmpfs -o size=1m none {arena.temp}")
     run = arena.run("-n2", f"--start-method={method}", prefix=prefix)
-    assert run.code == 1, run.output
-    run.assert_says("No space left on device")
-    run.assert_accounted(COLLECTION)
-    assert not run.crashed and not run.not_run, run.output
-    run.assert_clean()
+    assert_failed_for_space(run)
 
 
 @needs_mounts

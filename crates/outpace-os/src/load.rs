@@ -16,17 +16,17 @@ pub struct CpuCounters {
     /// Seconds in which the CPUs of this process's affinity did nothing, or only what gives way to this process (it
     /// is nicer), added up.
     pub idle_seconds: f64,
-    /// CPU seconds used by everything in this process's control group.
+    /// CPU seconds used by everything in this process's control group; none where that was not asked for.
     pub group_seconds: Option<f64>,
 }
 
-/// The counters now.
-pub fn cpu_counters() -> Option<CpuCounters> {
+/// The counters now; the control group's only where they are wanted, since its files have to be found.
+pub fn cpu_counters(with_group: bool) -> Option<CpuCounters> {
     let read = |path: &Path| fs::read_to_string(path).ok();
     let allowed = allowed_cpu_numbers()?;
     let yields = getpriority_process(None).is_ok_and(|nice| nice <= 0);
     let idle_seconds = idle_seconds(&read(Path::new("/proc/stat"))?, yields, |cpu| allowed.contains(&cpu))?;
-    Some(CpuCounters { idle_seconds, group_seconds: group_seconds(&read) })
+    Some(CpuCounters { idle_seconds, group_seconds: with_group.then(|| group_seconds(&read)).flatten() })
 }
 
 /// A line is `cpu3 user nice system idle iowait …`, in ticks. Waiting for a disk is idle too.

@@ -84,7 +84,8 @@ pub(crate) struct Engine {
     pub(crate) lookout: Lookout,
     pub(crate) pids: BTreeMap<Peer, i32>,
     pub(crate) forked_template: Option<ForkedTemplate>,
-    pub(crate) meter: Meter,
+    /// Made when it is first read.
+    pub(crate) meter: Option<Meter>,
     pub(crate) inputs: UnboundedReceiver<Input>,
     pub(crate) to_inputs: UnboundedSender<Input>,
     pub(crate) version: String,
@@ -116,7 +117,7 @@ impl Engine {
             lookout: Lookout::default(),
             pids: BTreeMap::new(),
             forked_template,
-            meter: Meter::new(),
+            meter: None,
             inputs,
             to_inputs,
             version: version.to_owned(),
@@ -342,7 +343,7 @@ impl Engine {
             _ => None,
         });
         let in_setup = in_setup.collect();
-        if let Some(reading) = self.meter.read(&self.run.worker_pids()) {
+        if let Some(reading) = self.meter.get_or_insert_with(Meter::new).read(&self.run.worker_pids()) {
             let Reading { span, cores, idle, room } = reading;
             self.handle(Event::Load(Load { span, cores, idle, room, in_setup }));
         }

@@ -40,7 +40,7 @@ impl Meter {
     /// What happened since the last call; none the first time, or where the machine does not tell.
     pub(crate) fn read(&mut self, workers: &[i32]) -> Option<Reading> {
         let now = Instant::now();
-        let counters = cpu_counters()?;
+        let counters = cpu_counters(self.quota.is_some())?;
         let (before, old) = self.last.replace((now, counters))?;
         let span = now.duration_since(before).as_secs_f64();
         if span <= 0.0 {

@@ -5,6 +5,7 @@ The coordinator decides when; this module knows who must not be grown: runs whos
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,24 @@ MOST = 128
 
 _was_auto = pytest.StashKey[bool]()
 _OWN = ("xdist", "outpace")
+
+
+def add_options(parser: pytest.Parser, group: Any) -> None:
+    group.addoption(
+        "--max-workers",
+        dest="outpace_max_workers",
+        metavar="N",
+        type=_count,
+        default=None,
+        help="The most workers that `-n auto` may have while tests wait (default: 16 per core, at most 128).",
+    )
+    parser.addini("outpace_max_workers", "The most workers that `-n auto` may have while tests wait.", default="")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers")
+    return int(text)
 
 
 def note_option(config: pytest.Config) -> None:
@@ -42,16 +61,18 @@ def most_workers(config: pytest.Config, start_method: str) -> int:
     limit = option.outpace_max_workers
     if limit is None:
         given = config.getini("outpace_max_workers")
-        limit = _number(given, config) if given else min(PER_CORE * begins_with, MOST)
+        limit = _from_ini(given, config) if given else min(PER_CORE * begins_with, MOST)
     if option.maxprocesses:
         limit = min(limit, option.maxprocesses)
     return limit if limit > begins_with else 0
 
 
-def _number(text: str, config: pytest.Config) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise pytest.UsageError(f"outpace_max_workers = {text!r} in {config.inipath}: not a number of workers")
-    return int(text)
+def _from_ini(text: str, config: pytest.Config) -> int:
+    try:
+        return _count(text)
+    except argparse.ArgumentTypeError:
+        message = f"outpace_max_workers = {text!r} in {config.inipath}: not a number of workers"
+        raise pytest.UsageError(message) from None
 
 
 def _has_own_scheduler(config: pytest.Config) -> bool:

@@ -7,6 +7,7 @@ through the garbage collector; they are flushed, never closed.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import io
 import mmap
@@ -17,6 +18,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from outpace.worker import process_facts
 
 _KINDS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
@@ -67,17 +70,9 @@ def _descriptors(files: Iterable[Any]) -> Iterator[int]:
 
 def _others_are_open(known: set[int]) -> bool:
     """Whether any descriptor but these and the standard ones is open for writing; also where that cannot be told."""
-    try:
-        import fcntl
-
-        descriptors = {int(name) for name in os.listdir("/proc/self/fd")}
-    except (ImportError, OSError):
-        return True
-    for fd in descriptors - known - {0, 1, 2}:
-        with suppress(OSError):  # the one that listed them
-            if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
-                return True
-    return False
+    descriptors = process_facts.open_descriptors().keys()
+    others = descriptors - known - {0, 1, 2}
+    return not descriptors or any(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY for fd in others)
 
 
 def tidy_ahead() -> None:
