@@ -84,13 +84,16 @@ def python_command() -> list[str]:
 class Coordinator:
     """The controller's connection to the coordinator process."""
 
-    def __init__(self, *, fork_template: bool = False) -> None:
-        """``fork_template``: the template is a fork of this process (:mod:`outpace.forked_start`)."""
+    def __init__(self, *, forked_with: list[str] | None = None) -> None:
+        """``forked_with``: the session's arguments, if its template is to be a fork of this process
+        (:mod:`outpace.forked_start`)."""
         ours, theirs = socket.socketpair()
         ours.setblocking(True)  # whatever `socket.setdefaulttimeout` says
         try:
             binary = find_binary()
-            self.process = self._fork(binary, ours, theirs) if fork_template else self._start(binary, theirs)
+            self.process = (
+                self._start(binary, theirs) if forked_with is None else self._fork(binary, ours, theirs, forked_with)
+            )
         except OSError as error:
             raise LaunchError(f"the outpace binary could not be started: {error}") from error
         finally:
@@ -112,12 +115,12 @@ class Coordinator:
         )
 
     @staticmethod
-    def _fork(binary: str, ours: socket.socket, theirs: socket.socket) -> forked_start.Child:
+    def _fork(binary: str, ours: socket.socket, theirs: socket.socket, args: list[str]) -> forked_start.Child:
         def become_template(fd: int) -> None:
             from .worker import bootstrap
 
             ours.close()
-            bootstrap.serve(fd)
+            bootstrap.serve(fd, args)
 
         return forked_start.start(binary, theirs, become_template)
 

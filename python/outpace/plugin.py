@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import entry, forked_start, marks, timeouts
-from .controller import elastic, retries
+from .controller import elastic, heap, retries
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     if _will_distribute(early_config.known_args_namespace) and not _in_worker():
         try:
             fork = start_method(early_config) != "spawn" and forked_start.obstacle(early_config) is None
-            early_config.stash[_coordinator_key] = Coordinator(fork_template=fork)
+            given = [str(arg) for arg in early_config.invocation_params.args]
+            early_config.stash[_coordinator_key] = Coordinator(forked_with=given if fork else None)
         except LaunchError as error:
             raise pytest.UsageError(f"outpace: {error}") from None
         early_config.add_cleanup(lambda: _close(early_config))
@@ -100,6 +101,7 @@ def _in_worker() -> bool:
 
 def _close(config: pytest.Config) -> None:
     coordinator = config.stash.get(_coordinator_key, None)
+    heap.restore()
     if coordinator is not None:
         del config.stash[_coordinator_key]
         coordinator.close()

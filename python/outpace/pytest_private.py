@@ -111,11 +111,23 @@ def move_tmp_paths(config: pytest.Config, basetemp: str | None) -> None:
         factory._exit_stack = contextlib.ExitStack()
 
 
-def prepare_config(args: list[str]) -> pytest.Config:
-    """A configured session's ``Config``, made as ``pytest.main`` makes it, without running it."""
-    from _pytest.config import _prepareconfig
+def new_config(args: list[str]) -> pytest.Config:
+    """A ``Config`` with pytest's own plugins, before anything of the user's has been read."""
+    from _pytest.config import get_config
 
-    return _prepareconfig(args, None)
+    return get_config(args, None)
+
+
+def parse_config(config: pytest.Config, args: list[str]) -> pytest.Config:
+    """The rest of what ``pytest.main`` does before it runs a session."""
+    try:
+        parsed: pytest.Config = config.pluginmanager.hook.pytest_cmdline_parse(
+            pluginmanager=config.pluginmanager, args=args
+        )
+        return parsed
+    except BaseException:
+        config._ensure_unconfigure()
+        raise
 
 
 def resolve_nextitem_at_teardown(config: pytest.Config, real: Callable[[object], object]) -> None:

@@ -144,3 +144,41 @@ def test_assertions_of_conftest_and_tests_are_rewritten(project: Project) -> Non
     project.files(test_a="def test_a():\n    x = [1, 2]\n    assert x == [1, 3]\n")
     run: Run = project.run("-n1")
     run.match("*At index 1 diff: 2 != 3*")
+
+
+def test_a_conftest_that_changes_the_folder_changes_where_the_session_begins(project: Project) -> None:
+    """The template makes its configuration before it knows where the controller ends up."""
+    project.files(
+        conftest="import os, pathlib\npathlib.Path(__file__).with_name('sub').mkdir(exist_ok=True)\n"
+        "os.chdir(pathlib.Path(__file__).with_name('sub'))",
+        test_a="""
+            import os
+            def test_folder(request):
+                assert str(request.config.invocation_params.dir) == os.getcwd()
+                assert os.path.basename(os.getcwd()) == "sub"
+        """,
+    )
+    run = project.run("-n1", str(project.path / "test_a.py"))
+    assert run.ret == 0, run.out
+
+
+def test_the_controllers_end_finds_what_was_alive_before_the_first_test(project: Project) -> None:
+    """A file in a reference cycle is flushed when the interpreter ends, and only if the collector sees it."""
+    project.files(
+        conftest="""
+            import os
+            class Holder: pass
+            def pytest_configure(config):
+                if hasattr(config, "workerinput"): return
+                holder = config.holder = Holder()
+                holder.itself = holder
+                holder.file = open("kept.txt", "w")
+                holder.file.write("kept")
+            def pytest_sessionfinish(session):
+                session.config.__dict__.pop("holder", None)
+        """,
+        test_a="def test_a(): pass",
+    )
+    run = project.run("-n1", "-W", "ignore::ResourceWarning")
+    assert run.ret == 0, run.out
+    assert (project.path / "kept.txt").read_text() == "kept"

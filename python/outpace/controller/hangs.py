@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from outpace import pytest_private
 
-from .stacktext import Stacks
-
 if TYPE_CHECKING:
     from .nodes import Node
     from .session import OutpaceSession
+    from .stacktext import Stacks
 
 SECTION = "outpace: stacks at the timeout"
 
@@ -84,6 +83,8 @@ class Hangs:
                 self._unreported[content["worker"], look.item] = look
 
     def _look(self, content: dict[str, Any]) -> Look:
+        from .stacktext import Stacks  # regular expressions that most runs have no use for
+
         session = self.session
         item, phase, doing = content["item"], content["phase"], content["doing"]
         who = f"gw{content['worker']}"

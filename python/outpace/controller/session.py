@@ -19,7 +19,7 @@ from xdist.workermanage import unserialize_warning_message
 from outpace import __version__, collection, plain
 from outpace.wire import Closed, Kind, WireError
 
-from . import elastic, workers
+from . import elastic, heap, workers
 from .crashes import Crashes
 from .ending import Ending
 from .hangs import Hangs
@@ -121,6 +121,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             workers=sorted(self.nodemanager.by_number),
             timeouts=self.timeouts.in_milliseconds(),
         )
+        heap.set_aside()
         with self.interrupts.caught():
             try:
                 self._loop()

@@ -10,15 +10,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outpace import __version__, plain
+from outpace import __version__, plain, pytest_private
 from outpace.launch import SOCKET, configuring_worker
 from outpace.wire import Channel, Closed, Kind
 
 from . import board, stacks, writers
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def main() -> None:
@@ -28,15 +32,19 @@ def main() -> None:
     serve(socket_fd)
 
 
-def serve(socket_fd: int) -> None:
-    """Be a template or worker, whose coordinator is at the other end of this socket; ends the process."""
+def serve(socket_fd: int, args: list[str] | None = None) -> None:
+    """Be a template or worker, whose coordinator is at the other end of this socket; ends the process.
+
+    ``args`` are those of the session, where they are known already.
+    """
     channel = Channel(socket_fd)
     sys.argv[:] = ["-c"]
     try:
         channel.send(Kind.W_HELLO, json.dumps({"version": __version__}).encode())
         _import_ahead()
+        ahead = None if args is None else pytest_private.new_config(args)
         board.register_for_fence()
-        writers.tidy_ahead()
+        writers.set_aside()
         frame = channel.receive_with_descriptors()
     except Closed:
         os._exit(0)
@@ -48,7 +56,7 @@ def serve(socket_fd: int) -> None:
     lane = int.from_bytes(frame.payload[:4], "little")
     shared.lane(lane).enter(board.START)
     stacks.install(shared.lane(lane))
-    _run(channel, shared, lane, plain.loads(frame.payload[4:]))
+    _run(channel, shared, lane, plain.loads(frame.payload[4:]), ahead)
 
 
 def _import_ahead() -> None:
@@ -60,13 +68,19 @@ def _import_ahead() -> None:
     # Plugins of pytest's own are imported when they are registered; they are not subject to assertion rewriting.
     for name in _pytest.config.default_plugins:
         __import__(f"_pytest.{name}")
+    platform.platform()  # each worker tells it; it reads the interpreter's file, once
     del session
 
 
-def _run(channel: Channel, shared: board.Board, lane: int, given: dict[str, Any]) -> None:
+def _run(
+    channel: Channel, shared: board.Board, lane: int, given: dict[str, Any], ahead: pytest.Config | None
+) -> None:
     from .detect import RecordingInput, TracedEnviron
+    from .session import WorkerSession
     from .template import Forkable, finish_worker
 
+    if ahead is not None and (os.getcwd() != given["cwd"] or list(ahead.invocation_params.args) != given["args"]):
+        ahead = None
     _take_over_process(given)
     workerinput = RecordingInput(given["workerinput"], given["per_worker_keys"])
     environ = TracedEnviron()
@@ -75,8 +89,10 @@ def _run(channel: Channel, shared: board.Board, lane: int, given: dict[str, Any]
     worker = None
     code = 0
     try:
-        worker = _configure(channel, shared, lane, given, forkable)
-        worker.config.hook.pytest_cmdline_main(config=worker.config)
+        config = _configure(given, forkable, ahead)
+        worker = WorkerSession(config, channel, shared, lane, forkable)
+        config.pluginmanager.register(worker, "outpace-worker")
+        config.hook.pytest_cmdline_main(config=config)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
@@ -109,13 +125,10 @@ def _take_over_process(given: dict[str, Any]) -> None:
     os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(workerinput["workercount"])
 
 
-def _configure(channel: Channel, shared: board.Board, lane: int, given: dict[str, Any], forkable: Any) -> Any:
-    from outpace import pytest_private
-
-    from .session import WorkerSession
-
+def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None) -> pytest.Config:
+    args = given["args"]
     with configuring_worker():
-        config = pytest_private.prepare_config(given["args"])
+        config = pytest_private.parse_config(ahead or pytest_private.new_config(args), args)
     option = config.option
     option.loadgroup = given["dist"] == "loadgroup"
     option.looponfail = False
@@ -128,9 +141,7 @@ def _configure(channel: Channel, shared: board.Board, lane: int, given: dict[str
     pytest_private.set_program_name(config, os.path.basename(given["workerinput"]["mainargv"][0]))
     config.workerinput = forkable.workerinput  # type: ignore[attr-defined]
     config.workeroutput = {}  # type: ignore[attr-defined]
-    worker = WorkerSession(config, channel, shared, lane, forkable)
-    config.pluginmanager.register(worker, "outpace-worker")
-    return worker
+    return config
 
 
 def _report(channel: Channel, error: BaseException) -> None:

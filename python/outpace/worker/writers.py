@@ -26,6 +26,8 @@ _KINDS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 # In a heap of so many bytes a full collection takes up to 100 ms, which the first test would wait for.
 _LARGE = 200_000_000
+# Mapped, never written to through a file object.
+_OWN_MEMORY = "/memfd:outpace-"
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,20 @@ def _descriptors(files: Iterable[Any]) -> Iterator[int]:
 
 def _others_are_open(known: set[int]) -> bool:
     """Whether any descriptor but these and the standard ones is open for writing; also where that cannot be told."""
-    descriptors = process_facts.open_descriptors().keys()
-    others = descriptors - known - {0, 1, 2}
+    descriptors = process_facts.open_descriptors()
+    others = [
+        fd
+        for fd, target in descriptors.items()
+        if fd not in known and fd > 2 and target != os.devnull and not target.startswith(_OWN_MEMORY)
+    ]
     return not descriptors or any(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY for fd in others)
 
 
-def tidy_ahead() -> None:
-    """Before there is anything to do: collect what :meth:`Writers.freeze_heap` would otherwise look at later."""
-    gc.collect()
+def set_aside() -> None:
+    """What lives before the session begins is out of the collector's sight, which then need not look at it again.
+
+    Not collected first: that would write to, and so copy, each page that is shared with the controller.
+    """
     gc.freeze()
 
 
