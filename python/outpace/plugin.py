@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import entry, forked_start, marks, timeouts
-from .controller import elastic, heap, retries
+from .controller import elastic, heap, memory, retries
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     timeouts.add_options(parser, group)
     retries.add_options(parser, group)
     elastic.add_options(parser, group)
+    memory.add_options(parser, group)
 
 
 @pytest.hookimpl(trylast=True)

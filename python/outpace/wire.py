@@ -43,6 +43,7 @@ class Kind:
     REQUEUE = 11
     ELASTIC = 20
     RETRY = 21
+    MEMORY = 24
     # coordinator -> controller
     WELCOME = 32
     COLLECTED = 33
@@ -59,6 +60,8 @@ class Kind:
     GROW = 50
     POOL = 51
     LOOKED = 44
+    RECYCLED = 56
+    MEMORY_USED = 57
     # template or worker -> coordinator
     W_HELLO = 64
     W_COLLECTED = 65

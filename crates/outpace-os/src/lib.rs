@@ -18,6 +18,7 @@ mod fence;
 mod inherited;
 mod limits;
 mod load;
+mod memory;
 mod native;
 mod proc;
 mod process_tree;
@@ -32,7 +33,10 @@ pub use cpu::{UsableCpus, usable_cpus};
 pub use fence::{fence, fence_registered};
 pub use inherited::{inherited_socket, lead_own_group};
 pub use limits::raise_open_files;
-pub use load::{CpuCounters, available_memory, cpu_counters, private_memory};
+pub use load::{CpuCounters, cpu_counters};
+pub use memory::{
+    Resident, Shares, available_memory, memory_shares, offer_to_memory_killer, resident_memory,
+};
 pub use native::native_state;
 pub use proc::{ProcessFacts, facts, oom_kills};
 pub use process_tree::{children, descendants};

@@ -1,4 +1,4 @@
-//! How busy the CPUs are, and how much memory is left. All of it may be missing.
+//! How busy the CPUs are. All of it may be missing.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,6 @@ use rustix::process::getpriority_process;
 
 use crate::cgroup;
 use crate::cpu::allowed_cpu_numbers;
-use crate::signal::Pid;
 
 /// Counters that only grow; two readings make a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,43 +64,6 @@ fn group_seconds(read: cgroup::Read<'_>) -> Option<f64> {
             cgroup::Version::V2 => v2(folder),
         }
     })
-}
-
-/// Memory that can be had without swapping, in bytes: the machine's, or what its control groups leave.
-pub fn available_memory() -> Option<u64> {
-    available_from(&|path: &Path| fs::read_to_string(path).ok())
-}
-
-fn available_from(read: cgroup::Read<'_>) -> Option<u64> {
-    let machine = read(Path::new("/proc/meminfo")).and_then(|text| kibibytes(&text, "MemAvailable:"));
-    let groups = cgroup::own("memory", read);
-    let left = groups.iter().flat_map(|group| {
-        group.folders.iter().filter_map(|folder| {
-            let (limit, used) = match group.version {
-                cgroup::Version::V1 => ("memory.limit_in_bytes", "memory.usage_in_bytes"),
-                cgroup::Version::V2 => ("memory.max", "memory.current"),
-            };
-            let number = |name| read(&folder.join(name))?.trim().parse::<u64>().ok();
-            let cache = read(&folder.join("memory.stat"))
-                .and_then(|text| {
-                    text.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse().ok())
-                })
-                .unwrap_or(0);
-            Some(number(limit)?.saturating_sub(number(used)?.saturating_sub(cache)))
-        })
-    });
-    left.chain(machine).min()
-}
-
-/// Memory of a process that no other one shares, in bytes. Walks its pages: milliseconds for a large one.
-pub fn private_memory(pid: Pid) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    Some(kibibytes(&text, "Private_Dirty:")? + kibibytes(&text, "Private_Clean:").unwrap_or(0))
-}
-
-fn kibibytes(text: &str, name: &str) -> Option<u64> {
-    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
-    rest.split_ascii_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub fn facts(pid: Pid) -> ProcessFacts {
     }
 }
 
-/// How many processes of this process's own control group were killed because memory ran out.
+/// How many processes of this process's own control group, or else of the machine, were killed because memory ran out.
 ///
 /// Compare two readings: a worker that died of `SIGKILL` while the count rose was killed for memory.
 pub fn oom_kills() -> Option<u64> {
@@ -54,9 +54,11 @@ fn oom_kills_from(read: cgroup::Read<'_>) -> Option<u64> {
         cgroup::Version::V1 => "memory.oom_control",
         cgroup::Version::V2 => "memory.events",
     };
-    groups.iter().find_map(|group| {
+    let of_groups = groups.iter().find_map(|group| {
         group.folders.iter().find_map(|folder| oom_kill_count(&read(&folder.join(file_of(group.version)))?))
-    })
+    });
+    // The root group of version 2 counts nothing; then all there is is the machine's.
+    of_groups.or_else(|| oom_kill_count(&read(Path::new("/proc/vmstat"))?))
 }
 
 fn oom_kill_count(text: &str) -> Option<u64> {

@@ -20,6 +20,7 @@ mod kind {
     pub(super) const REQUEUE: u8 = 11;
     pub(super) const ELASTIC: u8 = 20;
     pub(super) const RETRY: u8 = 21;
+    pub(super) const MEMORY: u8 = 24;
 }
 
 /// How workers come to life.
@@ -84,6 +85,13 @@ pub enum FromController {
     Retry {
         /// How often, at most.
         times: u32,
+    },
+    /// How much memory the run may use, and whether it is to be told at the end what it used.
+    Memory {
+        /// `--memory-limit` in bytes; 0 = a share of what is available.
+        limit: u64,
+        /// `--memory`.
+        report: bool,
     },
     /// This worker may start, with this input (opaque).
     Worker {
@@ -161,6 +169,11 @@ struct Elastic {
     most: u32,
 }
 #[derive(Serialize, Deserialize)]
+struct Memory {
+    limit: u64,
+    report: bool,
+}
+#[derive(Serialize, Deserialize)]
 struct OneItem {
     item: ItemIndex,
 }
@@ -197,6 +210,10 @@ impl FromController {
             kind::REQUEUE => Self::Requeue { item: from_json::<OneItem>(frame.kind, json)?.item },
             kind::ELASTIC => Self::Elastic { most: from_json::<Elastic>(frame.kind, json)?.most },
             kind::RETRY => Self::Retry { times: from_json::<Retry>(frame.kind, json)?.times },
+            kind::MEMORY => {
+                let Memory { limit, report } = from_json(frame.kind, json)?;
+                Self::Memory { limit, report }
+            }
             kind::DONE => Self::Done,
             other => return Err(ProtocolError::Kind(other)),
         })
@@ -212,6 +229,9 @@ impl FromController {
             Self::Plan(plan) => Frame::write(kind::PLAN, &to_json(plan), out),
             Self::Retry { times } => Frame::write(kind::RETRY, &to_json(&Retry { times: *times }), out),
             Self::Elastic { most } => Frame::write(kind::ELASTIC, &to_json(&Elastic { most: *most }), out),
+            Self::Memory { limit, report } => {
+                Frame::write(kind::MEMORY, &to_json(&Memory { limit: *limit, report: *report }), out);
+            }
             Self::Worker { worker, input } => {
                 Frame::write_parts(kind::WORKER, &[&worker.0.to_le_bytes(), input], out);
             }

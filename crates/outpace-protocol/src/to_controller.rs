@@ -22,6 +22,8 @@ mod kind {
     pub(super) const GROW: u8 = 50;
     pub(super) const POOL: u8 = 51;
     pub(super) const LOOKED: u8 = 44;
+    pub(super) const RECYCLED: u8 = 56;
+    pub(super) const MEMORY: u8 = 57;
 }
 
 /// How the workers were started, and why.
@@ -89,6 +91,45 @@ pub struct Looked {
     pub stacks: String,
     /// What the kernel says of it, line by line.
     pub native: Vec<String>,
+}
+
+/// A worker ended because the run used more memory than it may; one more is to be announced in its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recycled {
+    /// Which.
+    pub worker: WorkerIndex,
+    /// Bytes that it used beyond what it shares.
+    pub own: u64,
+    /// Bytes that it may use for itself.
+    pub share: u64,
+    /// Bytes that the run may use.
+    pub limit: u64,
+    /// The tests that made it grow most.
+    pub items: Vec<ItemIndex>,
+}
+
+/// What one worker used at its peak, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peak {
+    /// Which.
+    pub worker: WorkerIndex,
+    /// Resident, shared pages included.
+    pub resident: u64,
+    /// What it shares with nobody.
+    pub own: u64,
+}
+
+/// The memory that a run used, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryReport {
+    /// What it might have used.
+    pub limit: u64,
+    /// Each worker's peak.
+    pub workers: Vec<Peak>,
+    /// When the workers and the template used most: their proportional shares added up.
+    pub together: u64,
+    /// What their resident memories added up to then: what they would have used had they shared nothing.
+    pub unshared: u64,
 }
 
 /// The run is over: every worker is down.
@@ -168,6 +209,10 @@ pub enum ToController {
     },
     /// A worker ended.
     Down(Down),
+    /// A worker gave its memory back.
+    Recycled(Recycled),
+    /// What was used, if that was asked for; said before the end.
+    Memory(MemoryReport),
     /// What a process is busy with.
     Looked(Looked),
     /// How workers start.
@@ -234,6 +279,8 @@ impl ToController {
                 Frame::write_parts(kind::BYE, &[&worker.0.to_le_bytes(), blob], out);
             }
             Self::Down(down) => Frame::write(kind::DOWN, &to_json(down), out),
+            Self::Recycled(recycled) => Frame::write(kind::RECYCLED, &to_json(recycled), out),
+            Self::Memory(report) => Frame::write(kind::MEMORY, &to_json(report), out),
             Self::Looked(looked) => Frame::write(kind::LOOKED, &to_json(looked), out),
             Self::Started(started) => Frame::write(kind::STARTED, &to_json(started), out),
             Self::Unscheduled { worker, items } => {
@@ -277,6 +324,8 @@ impl ToController {
             kind::EVENT => Self::Event { worker: WorkerIndex(reader.u32()?), blob: reader.rest().to_vec() },
             kind::BYE => Self::Bye { worker: WorkerIndex(reader.u32()?), blob: reader.rest().to_vec() },
             kind::DOWN => Self::Down(from_json(frame.kind, json)?),
+            kind::RECYCLED => Self::Recycled(from_json(frame.kind, json)?),
+            kind::MEMORY => Self::Memory(from_json(frame.kind, json)?),
             kind::LOOKED => Self::Looked(from_json(frame.kind, json)?),
             kind::STARTED => Self::Started(from_json(frame.kind, json)?),
             kind::UNSCHEDULED => {

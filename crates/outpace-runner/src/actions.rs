@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use outpace_os::{Pid, Signal, ask, fence, fence_registered, kill, socket_pair};
-use outpace_protocol::{Decoder, ToWorker, Why};
+use outpace_protocol::{Decoder, ToController, ToWorker, Why};
 use outpace_supervise::{Action, Event, Peer};
 
 use crate::event_loop::Engine;
@@ -17,7 +17,12 @@ impl Engine {
     /// Carries an action out; some have an answer.
     pub(crate) fn act(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::ToController(message) => message.encode(self.controller.out()),
+            Action::ToController(message) => {
+                if let (ToController::Finished(_), Some(report)) = (&message, self.gauge.report()) {
+                    ToController::Memory(report).encode(self.controller.out());
+                }
+                message.encode(self.controller.out());
+            }
             Action::Send(peer, message) => self.send(peer, &message),
             Action::Spawn { peer, argv } => return Some(self.spawn(peer, &argv)),
             Action::Fork { worker, lane, input } => {

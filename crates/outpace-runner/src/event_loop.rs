@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use outpace_model::Phase;
-use outpace_os::{Board, become_subreaper, raise_open_files, reap, usable_cpus};
+use outpace_os::{Board, become_subreaper, from_wait_status, raise_open_files, reap, usable_cpus};
 use outpace_protocol::{Decoder, FromController, FromWorker, Hello, ProtocolError, ToController};
-use outpace_supervise::{Event, LANES, Load, Peer, Run};
+use outpace_supervise::{Event, LANES, Peer, Run};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::link::Link;
-use crate::load::{self, Meter, Reading};
+use crate::load::{self, Meter};
 use crate::looking::Lookout;
+use crate::memory::{self, Gauge};
 use crate::processes::{self, ForkedTemplate};
 use crate::reader::Input;
 
@@ -86,6 +87,7 @@ pub(crate) struct Engine {
     pub(crate) forked_template: Option<ForkedTemplate>,
     /// Made when it is first read.
     pub(crate) meter: Option<Meter>,
+    pub(crate) gauge: Gauge,
     pub(crate) inputs: UnboundedReceiver<Input>,
     pub(crate) to_inputs: UnboundedSender<Input>,
     pub(crate) version: String,
@@ -118,6 +120,7 @@ impl Engine {
             pids: BTreeMap::new(),
             forked_template,
             meter: None,
+            gauge: Gauge::default(),
             inputs,
             to_inputs,
             version: version.to_owned(),
@@ -136,14 +139,16 @@ impl Engine {
         let mut looked = Instant::now();
         let mut watched = Instant::now();
         let mut measured = Instant::now();
+        let mut weighed = Instant::now();
         while !self.quit {
             let deadline = self.run.deadline().map(|at| self.started + at);
             let look = (!self.rings.is_empty()).then(|| looked + LOOK_EVERY);
             let watch = self.run.watch_every().map(|every| watched + every);
             let measure = self.run.is_elastic().then(|| measured + load::EVERY);
+            let weigh = self.run.has_workers().then(|| weighed + memory::EVERY);
             // Where rings are looked at, lanes are looked at beside them: no time of its own.
             let quiet_watch = watch.filter(|_| look.is_none());
-            let timer = deadline.into_iter().chain(look).chain(quiet_watch).chain(measure).min();
+            let timer = deadline.into_iter().chain(look).chain(quiet_watch).chain(measure).chain(weigh).min();
             let wait = async {
                 match timer {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -163,6 +168,10 @@ impl Engine {
                     if watch.is_some_and(|at| at <= now) || deadline.is_some_and(|at| at <= now) {
                         watched = now;
                         self.look_at_lanes();
+                    }
+                    if weigh.is_some_and(|at| at <= now) {
+                        weighed = now;
+                        self.weigh();
                     }
                     if measure.is_some_and(|at| at <= now) {
                         measured = now;
@@ -242,6 +251,9 @@ impl Engine {
             };
             answer.encode(self.controller.out());
         }
+        if let FromController::Memory { limit, report } = message {
+            self.gauge.set(limit, report);
+        }
         let adopts = self.forked_template.is_some();
         self.handle(Event::Controller(message));
         if adopts {
@@ -253,14 +265,23 @@ impl Engine {
     fn on_peer(&mut self, peer: Peer, message: FromWorker) {
         match message {
             FromWorker::Exited(exited) => {
-                let cause = processes::describe(exited.status);
+                let cause = self.cause(exited.pid, from_wait_status(exited.status));
                 self.handle(Event::Exited { pid: exited.pid, cause });
             }
             FromWorker::Hello(hello) if hello.version != self.version => {
                 let fault = format!("is outpace {}, expected {}", hello.version, self.version);
                 self.closed(peer, Some(fault));
             }
-            message => self.handle(Event::Message(peer, message)),
+            message => {
+                if matches!(message, FromWorker::Bye(_)) {
+                    self.weigh_before_the_end(peer);
+                }
+                let is_ready = matches!(message, FromWorker::Ready { .. });
+                self.handle(Event::Message(peer, message));
+                if is_ready {
+                    self.weigh_at_the_beginning(peer);
+                }
+            }
         }
     }
 
@@ -326,7 +347,8 @@ impl Engine {
 
     fn reap_children(&mut self) {
         for (pid, exit) in reap() {
-            self.handle(Event::Exited { pid: pid.0, cause: exit.to_string() });
+            let cause = self.cause(pid.0, exit);
+            self.handle(Event::Exited { pid: pid.0, cause });
         }
     }
 
@@ -335,21 +357,7 @@ impl Engine {
         self.handle(Event::Controller(FromController::Stop { interrupt: true, kill: false }));
     }
 
-    fn measure(&mut self) {
-        let in_setup = self.lanes.iter().filter_map(|(peer, lane)| match peer {
-            Peer::Worker(worker) if matches!(self.board.phase(*lane), Phase::Start | Phase::Setup) => {
-                Some(*worker)
-            }
-            _ => None,
-        });
-        let in_setup = in_setup.collect();
-        if let Some(reading) = self.meter.get_or_insert_with(Meter::new).read(&self.run.worker_pids()) {
-            let Reading { span, cores, idle, room } = reading;
-            self.handle(Event::Load(Load { span, cores, idle, room, in_setup }));
-        }
-    }
-
-    fn handle(&mut self, event: Event) {
+    pub(crate) fn handle(&mut self, event: Event) {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             let actions = self.run.handle(event, self.started.elapsed());

@@ -14,8 +14,10 @@ mod event_loop;
 mod link;
 mod load;
 mod looking;
+mod memory;
 mod processes;
 mod reader;
+mod readings;
 
 pub use event_loop::{RunnerError, serve};
 pub use processes::ForkedTemplate;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use outpace_os::{CpuCounters, Pid, available_memory, cpu_counters, private_memory, usable_cpus};
+use outpace_os::{CpuCounters, Pid, available_memory, cpu_counters, memory_shares, usable_cpus};
 
 /// How often an elastic run wants to know.
 pub(crate) const EVERY: Duration = Duration::from_millis(100);
@@ -37,8 +37,9 @@ impl Meter {
         Self { last: None, cores, quota: cpus.quota, count: 0, largest: LEAST_PRIVATE }
     }
 
-    /// What happened since the last call; none the first time, or where the machine does not tell.
-    pub(crate) fn read(&mut self, workers: &[i32]) -> Option<Reading> {
+    /// What happened since the last call; none the first time, or where the machine does not tell. `left` is how many
+    /// bytes the run may still take.
+    pub(crate) fn read(&mut self, workers: &[i32], left: u64) -> Option<Reading> {
         let now = Instant::now();
         let counters = cpu_counters(self.quota.is_some())?;
         let (before, old) = self.last.replace((now, counters))?;
@@ -53,9 +54,8 @@ impl Meter {
             idle = idle.min((quota - (used - before) / span).max(0.0));
         }
         self.look_at_memory(workers);
-        let room = available_memory().map_or(u32::MAX, |bytes| {
-            u32::try_from(bytes.saturating_sub(RESERVE) / self.largest).unwrap_or(u32::MAX)
-        });
+        let available = available_memory().map_or(u64::MAX, |bytes| bytes.saturating_sub(RESERVE));
+        let room = u32::try_from(available.min(left) / self.largest).unwrap_or(u32::MAX);
         Some(Reading { span, cores: self.quota.unwrap_or(self.cores), idle, room })
     }
 
@@ -65,7 +65,7 @@ impl Meter {
         if self.count.is_multiple_of(MEMORY_EVERY)
             && let Some(pid) = workers.get(turn % workers.len().max(1))
         {
-            self.largest = self.largest.max(private_memory(Pid(*pid)).unwrap_or(0));
+            self.largest = self.largest.max(memory_shares(Pid(*pid)).map_or(0, |shares| shares.private));
         }
     }
 }

@@ -6,8 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use outpace_os::{
-    Pid, Signal, SpawnSpec, children, from_wait_status, has_children, kill, kill_group, reap, socket_pair,
-    spawn,
+    Pid, Signal, SpawnSpec, children, has_children, kill, kill_group, reap, socket_pair, spawn,
 };
 
 /// Names the inherited descriptor of the socket.
@@ -69,9 +68,4 @@ pub(crate) fn wait_for(pid: i32, patience: Duration) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// What a wait status means, in words.
-pub(crate) fn describe(status: i32) -> String {
-    from_wait_status(status).to_string()
 }

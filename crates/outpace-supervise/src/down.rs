@@ -212,6 +212,7 @@ impl Run {
             hung: hung.is_some() && !innocent && !interrupted,
         }));
         self.pool_lost(index);
+        self.recycle_gone(index, crashed);
         self.pass_barrier();
         self.wake_idle();
     }

@@ -21,7 +21,13 @@ impl Run {
 
     /// The processes of the workers that live.
     pub fn worker_pids(&self) -> Vec<i32> {
-        self.workers.values().filter(|worker| worker.is_live()).filter_map(|worker| worker.pid).collect()
+        self.living().map(|(_, pid)| pid).collect()
+    }
+
+    /// The workers that live, and their processes.
+    pub fn living(&self) -> impl Iterator<Item = (WorkerIndex, i32)> {
+        let live = self.workers.iter().filter(|(_, worker)| worker.is_live());
+        live.filter_map(|(index, worker)| Some((*index, worker.pid?)))
     }
 
     /// Called when the workers that the run begins with are known and are forks: others would cost a collection.

@@ -6,6 +6,7 @@ use outpace_protocol::{FromController, FromWorker, ToController, ToWorker, Why};
 use crate::watch::{Found, Sight};
 
 pub use crate::pool::Load;
+pub use crate::recycle::Usage;
 
 /// Whose connection it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,8 @@ pub enum Event {
     },
     /// How busy the machine is; wanted some ten times a second while [`crate::Run::is_elastic`].
     Load(Load),
+    /// How much memory the workers use.
+    Memory(Usage),
     /// A lane says something else than before.
     Seen(Peer, Sight),
     /// The answer to `Look`; it always comes.

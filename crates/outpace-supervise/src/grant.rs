@@ -42,10 +42,13 @@ impl Run {
     /// A worker that will run out soon: it must not wait for the answer then, so it gets one now.
     pub(crate) fn on_ahead(&mut self, index: WorkerIndex) {
         let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
+        let recycled = self.is_recycled(index);
         let Some(worker) = self.workers.get_mut(&index) else { return };
         let items = match &mut self.scheduler {
             // With its limit lifted it would start what was taken from it and given to others.
-            Some(scheduler) if !self.stopping && worker.stage == Stage::Active && !worker.limited => {
+            Some(scheduler)
+                if !self.stopping && worker.stage == Stage::Active && !worker.limited && !recycled =>
+            {
                 scheduler.take_ahead(index, worker.pace.batch(scheduler.pending(), active))
             }
             _ => Vec::new(),
@@ -60,12 +63,13 @@ impl Run {
     pub(crate) fn answer(&mut self, index: WorkerIndex) {
         let external = self.mode() == DistMode::External;
         let gated = self.is_gated();
+        let recycled = self.is_recycled(index);
         let peer = self.peer_of(index);
         let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
         let Some(worker) = self.workers.get_mut(&index) else { return };
         let Some(asking) = worker.asking else { return };
         let (pending, items) = match &mut self.scheduler {
-            Some(scheduler) if !self.stopping && worker.stage == Stage::Active => {
+            Some(scheduler) if !self.stopping && worker.stage == Stage::Active && !recycled => {
                 let batch = if external { 1 } else { worker.pace.batch(scheduler.pending(), active) };
                 (scheduler.pending(), scheduler.take(index, batch))
             }
@@ -76,11 +80,11 @@ impl Run {
         }
         let retired = worker.retired;
         // What it holds while it waits may be what others wait for.
-        if asking == Asking::Running && (!external || retired || gated || self.stopping) {
+        if asking == Asking::Running && (!external || retired || gated || recycled || self.stopping) {
             worker.asking = None;
             return self.act(Action::Send(peer, ToWorker::Nothing));
         }
-        if !self.stopping && worker.stage == Stage::Active {
+        if !self.stopping && worker.stage == Stage::Active && !recycled {
             let more_may_come = if external { !retired } else { self.may_get_more(index, pending) };
             let held_back = gated && self.scheduler.as_ref().is_some_and(|each| each.has_work_for(index));
             if more_may_come || held_back {

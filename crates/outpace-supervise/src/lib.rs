@@ -21,6 +21,7 @@ mod ledger;
 mod marks;
 mod pace;
 mod pool;
+mod recycle;
 mod retry;
 mod run;
 mod start;
@@ -28,6 +29,6 @@ mod stop;
 mod watch;
 mod worker;
 
-pub use event::{Action, Event, Load, Peer};
+pub use event::{Action, Event, Load, Peer, Usage};
 pub use run::{LANES, Run};
 pub use watch::{Found, Sight};

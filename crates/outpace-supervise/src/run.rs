@@ -10,6 +10,7 @@ use outpace_schedule::Scheduler;
 use crate::event::{Action, Event, Peer};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
+use crate::recycle::Recycling;
 use crate::retry::Retries;
 use crate::watch::Watching;
 use crate::worker::{Asking, Stage, Worker};
@@ -62,6 +63,7 @@ pub struct Run {
     pub(crate) may_grow_to: u32,
     pub(crate) pool: Option<Pool>,
     pub(crate) retries: Retries,
+    pub(crate) recycling: Recycling,
     pub(crate) stopping: bool,
     pub(crate) interrupted: bool,
     pub(crate) failures: u32,
@@ -91,6 +93,7 @@ impl Run {
             Event::SpawnFailed(peer, why) => self.on_spawn_failed(peer, &why),
             Event::Revoked { worker, kept } => self.on_revoked(worker, kept),
             Event::Load(load) => self.on_load(&load),
+            Event::Memory(usage) => self.on_usage(&usage),
             Event::Seen(peer, sight) => self.on_seen(peer, sight),
             Event::Looked { peer, why, found } => self.on_looked(peer, why, found),
             Event::Tick => {}
@@ -143,7 +146,7 @@ impl Run {
     }
 
     /// The connection of a worker.
-    pub(crate) fn peer_of(&self, worker: WorkerIndex) -> Peer {
+    pub fn peer_of(&self, worker: WorkerIndex) -> Peer {
         if self.template == TemplateStage::Worker(worker) { Peer::Template } else { Peer::Worker(worker) }
     }
 
@@ -160,7 +163,8 @@ impl Run {
 
     fn on_controller(&mut self, message: FromController) {
         match message {
-            FromController::Hello(_) => {}
+            // The runner's own business.
+            FromController::Hello(_) | FromController::Memory { .. } => {}
             FromController::Template { .. } if self.stopping => self.template = TemplateStage::Dead,
             FromController::Template { argv } => {
                 self.template_argv.clone_from(&argv);

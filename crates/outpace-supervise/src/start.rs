@@ -25,6 +25,7 @@ impl Run {
             return;
         }
         self.retry_announced();
+        self.recycled_announced();
         if self.comes_too_late() {
             self.workers.entry(index).and_modify(|worker| worker.stage = Stage::Down);
             return;

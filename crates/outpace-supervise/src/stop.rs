@@ -188,7 +188,7 @@ impl Run {
         if self.finished || busy || !over || self.farewell.is_some() || self.workers.is_empty() {
             return;
         }
-        if self.goes_on_with_a_retry() {
+        if self.awaits_recycled() || self.goes_on_with_a_retry() {
             return;
         }
         self.finished = true;

@@ -197,6 +197,7 @@ class Ending:
         if line is not None:
             terminalreporter.write_line(line)
         self.session.retries.summarise(terminalreporter)
+        self.session.memory.summarise(terminalreporter)
         for text in self._start_errors[:1]:
             terminalreporter.write_sep("=", "outpace: a worker could not start", red=True)
             terminalreporter.write_line(text)

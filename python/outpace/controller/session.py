@@ -25,6 +25,7 @@ from .ending import Ending
 from .hangs import Hangs
 from .interrupts import Interrupts
 from .marked import Marked
+from .memory import Memory
 from .nodes import Node, Nodes
 from .replay import Replay
 from .retries import Retries
@@ -57,6 +58,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.marked = Marked(config)
         self.retries = Retries(self, 0 if config.option.dist == "each" else retry_times(config))
         self.crashes = Crashes(self)
+        self.memory = Memory(self)
         self._ids: list[str] = []
         self._ids_of: dict[int, list[str]] = {}
         self._config_warnings: set[tuple[Any, ...]] = set()
@@ -74,6 +76,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             Kind.DIFFERENT: self._on_different,
             Kind.GROW: self._on_grow,
             Kind.POOL: self._on_pool,
+            Kind.RECYCLED: self.memory.recycled,
+            Kind.MEMORY_USED: self.memory.used,
             Kind.FINISHED: self._on_finished,
             Kind.FATAL: self._on_fatal,
         }
@@ -112,6 +116,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.retries.most = 0
         elif self.retries.most:
             self.coordinator.send(Kind.RETRY, times=self.retries.most)
+        self.memory.ask()
         self.coordinator.send(
             Kind.PLAN,
             mode=option.dist if self.is_coordinated else "external",
@@ -276,6 +281,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.replay.collect_report(node, content["data"])
         elif name == "testreport":
             self.replay.loose_report(node, content["data"])
+        elif name == "memory":
+            self.memory.grown(**content)
         elif name == "internal_error":
             self._on_internal_error(node, content["text"])
         else:

@@ -64,6 +64,10 @@ class WorkerSession:
         self.failing = Failing(self.lane, self._time_is_up)
         # "loadgroup" before the options became those of a worker
         self.wants_groups = bool(config.option.loadgroup)
+        if config.option.outpace_memory:
+            from .memory import Growth
+
+            config.pluginmanager.register(Growth(self), "outpace-growth")
 
     # -- the way to the first test
 

@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{available_from, cpu_counters, group_seconds, idle_seconds, kibibytes, private_memory};
-use crate::signal::Pid;
+use super::{cpu_counters, group_seconds, idle_seconds};
 
 const STAT: &str = "\
 cpu  100 0 50 1000 20 0 0 0 0 0
@@ -45,35 +44,9 @@ fn a_groups_use_is_read_in_both_versions() {
 }
 
 #[test]
-fn the_tightest_group_limits_the_memory() {
-    let table = [
-        ("/proc/meminfo", "MemTotal: 9000 kB\nMemAvailable: 5000 kB\n"),
-        ("/proc/self/cgroup", "0::/a/b\n"),
-        ("/proc/self/mountinfo", "1 0 0:1 / /sys/fs/cgroup rw - cgroup2 none rw\n"),
-        ("/sys/fs/cgroup/a/b/memory.max", "max\n"),
-        ("/sys/fs/cgroup/a/b/memory.current", "1000\n"),
-        ("/sys/fs/cgroup/a/memory.max", "3000000\n"),
-        ("/sys/fs/cgroup/a/memory.current", "2000000\n"),
-        ("/sys/fs/cgroup/a/memory.stat", "anon 5\ninactive_file 500000\n"),
-    ];
-    assert_eq!(available_from(&files(&table)), Some(1_500_000));
-    assert_eq!(available_from(&files(&table[..1])), Some(5_120_000));
-    assert_eq!(available_from(&files(&[])), None);
-}
-
-#[test]
-fn odd_text_is_no_number() {
-    assert_eq!(kibibytes("Private_Dirty:\n", "Private_Dirty:"), None);
-    assert_eq!(kibibytes("Private_Dirty: x kB\n", "Private_Dirty:"), None);
-    assert_eq!(kibibytes("", "Private_Dirty:"), None);
-}
-
-#[test]
 fn this_machine_can_be_read() {
     if Path::new("/proc/stat").exists() {
         let first = cpu_counters(true).expect("counters");
         assert!(first.idle_seconds >= 0.0);
-        assert!(private_memory(Pid::current()).is_some_and(|bytes| bytes > 0));
-        assert!(super::available_memory().is_some_and(|bytes| bytes > 0));
     }
 }

@@ -6,7 +6,8 @@
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
     Collection, Demands, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Looked, Marks,
-    Need, Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Why,
+    MemoryReport, Need, Peak, Plan, Recycled, Resource, StartMethod, Started, Timeouts, ToController,
+    ToWorker, Why,
 };
 use serde_json::{Value, json};
 
@@ -102,6 +103,11 @@ fn from_controller() -> Vec<Sample> {
         ("REQUEUE", FromController::Requeue { item: ItemIndex(7) }, json!({"item": 7})),
         ("ELASTIC", FromController::Elastic { most: 32 }, json!({"most": 32})),
         ("RETRY", FromController::Retry { times: 2 }, json!({"times": 2})),
+        (
+            "MEMORY",
+            FromController::Memory { limit: 4 << 30, report: true },
+            json!({"limit": 4_294_967_296_u64, "report": true}),
+        ),
         ("DONE", FromController::Done, json!({})),
     ]
     .map(|(name, message, fields)| (name, Message::FromController(message), fields))
@@ -130,6 +136,15 @@ fn looked_fields() -> Value {
         "phase_since": 1_200, "limit": 8_000, "stacks": "Thread 0x1 (most recent call first):\n",
         "native": ["state S (sleeping)"],
     })
+}
+
+fn recycled() -> Recycled {
+    Recycled { worker: WorkerIndex(3), own: 900, share: 500, limit: 2_000, items: items() }
+}
+
+fn used() -> MemoryReport {
+    let workers = vec![Peak { worker: WorkerIndex(3), resident: 1_200, own: 900 }];
+    MemoryReport { limit: 2_000, workers, together: 1_500, unshared: 2_400 }
 }
 
 fn to_controller() -> Vec<Sample> {
@@ -161,6 +176,8 @@ fn to_controller() -> Vec<Sample> {
         ("DIFFERENT", ToController::Different { workers: vec![worker] }, json!({"workers": [3]})),
         ("GROW", ToController::Grow { count: 4 }, json!({"count": 4})),
         ("POOL", ToController::Pool { workers: 14, busy: Some(0.75) }, json!({"workers": 14, "busy": 0.75})),
+        ("RECYCLED", ToController::Recycled(recycled()), json!({"worker": 3, "own": 900, "share": 500, "limit": 2_000, "items": [0, 7, 70_000]})),
+        ("MEMORY_USED", ToController::Memory(used()), json!({"limit": 2_000, "workers": [{"worker": 3, "resident": 1_200, "own": 900}], "together": 1_500, "unshared": 2_400})),
         ("FINISHED", ToController::Finished(finished), json!({"done": 9, "not_run": [0, 7, 70_000], "interrupted": [1]})),
         ("FATAL", ToController::Fatal { message: "it ended".into() }, json!({"message": "it ended"})),
     ]

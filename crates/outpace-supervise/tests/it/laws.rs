@@ -35,10 +35,11 @@ fn rarely(permille: u32) -> impl Strategy<Value = u32> {
 
 fn faults() -> impl Strategy<Value = Faults> {
     let deaths = (rarely(30), rarely(10), rarely(10), rarely(300), rarely(300), rarely(300), rarely(700));
-    let sessions = (rarely(300), rarely(50), rarely(200), rarely(300), rarely(1000), rarely(300));
+    let sessions =
+        (rarely(300), rarely(50), rarely(200), rarely(300), rarely(1000), rarely(300), rarely(1000));
     (deaths, sessions).prop_map(|(deaths, sessions)| {
         let (crash, hang, garbage, linger, deaf, spawn, stubborn) = deaths;
-        let (failure, gives_up, usage_error, different, requeue, again) = sessions;
+        let (failure, gives_up, usage_error, different, requeue, again, hungry) = sessions;
         Faults {
             crash,
             hang,
@@ -53,6 +54,7 @@ fn faults() -> impl Strategy<Value = Faults> {
             different,
             requeue,
             again,
+            hungry,
         }
     })
 }
@@ -133,7 +135,8 @@ proptest! {
     }
 
     #[test]
-    fn where_nothing_goes_wrong_every_test_runs(mut scenario in scenario(Just(Faults::default()))) {
+    fn where_nothing_goes_wrong_every_test_runs(mut scenario in scenario(Just(Faults::default())), hungry in rarely(1000)) {
+        scenario.faults.hungry = hungry;
         (scenario.stop, scenario.template_dies) = (None, None);
         (scenario.timeouts.test, scenario.limits) = (0, Vec::new());
         let observer = simulate(&scenario);

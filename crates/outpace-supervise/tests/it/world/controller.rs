@@ -5,7 +5,7 @@ use std::time::Duration;
 use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 use outpace_protocol::{FromController, Plan, ToController};
 
-use outpace_supervise::{Event, Load};
+use outpace_supervise::{Event, Load, Usage};
 
 use super::happening::Happening;
 use super::scheduler::OwnScheduler;
@@ -40,7 +40,9 @@ impl World {
         }
         if self.scenario.most > 0 {
             self.say(FromController::Elastic { most: self.scenario.most });
-            self.agenda.put(MEASURED_EVERY, Happening::Measured);
+        }
+        if self.scenario.most > 0 || self.scenario.faults.hungry > 0 {
+            self.agenda.put(self.measured_every(), Happening::Measured);
         }
         self.say(FromController::Plan(Plan {
             mode: self.scenario.mode,
@@ -81,6 +83,7 @@ impl World {
                     self.announce_another();
                 }
             }
+            ToController::Recycled(_) if !self.controller.finished => self.announce_another(),
             ToController::Finished(_) => {
                 self.controller.finished = true;
                 self.say(FromController::Done);
@@ -102,7 +105,7 @@ impl World {
     pub(crate) fn on_measured(&mut self) {
         let calm = self.agenda.next_at().is_none();
         self.controller.calm = if calm { self.controller.calm + 1 } else { 0 };
-        assert!(self.controller.calm < 1_000, "somebody is held for ever: {self:#?}");
+        assert!(self.controller.calm < 10_000, "somebody is held for ever: {self:#?}");
         if self.run.is_elastic() {
             let idle =
                 if calm { 2.0 } else { f64::from(u8::try_from(self.dice.below(21)).expect("small")) / 10.0 };
@@ -110,10 +113,24 @@ impl World {
             let room = u32::try_from(self.dice.below(20)).expect("small");
             self.deliver(Event::Load(Load { span: 0.1, cores: 2.0, idle, room, in_setup }));
         }
+        if self.dice.permille(self.scenario.faults.hungry) {
+            self.find_too_much_used();
+        }
         let somebody_waits = self.processes.values().any(|process| process.alive && process.held);
         if !calm || (somebody_waits && !self.controller.finished) {
-            self.agenda.put(self.now + MEASURED_EVERY, Happening::Measured);
+            self.agenda.put(self.now + self.measured_every(), Happening::Measured);
         }
+    }
+
+    /// Often enough that much happens in a short run.
+    fn measured_every(&self) -> Duration {
+        if self.scenario.faults.hungry > 0 { MEASURED_EVERY / 10 } else { MEASURED_EVERY }
+    }
+
+    fn find_too_much_used(&mut self) {
+        let living: Vec<WorkerIndex> = self.run.living().map(|(worker, _)| worker).collect();
+        let own = living.into_iter().map(|worker| (worker, self.dice.below(200), Vec::new())).collect();
+        self.deliver(Event::Memory(Usage { limit: 60, base: 10, own }));
     }
 
     fn on_crash(&mut self, worker: WorkerIndex, item: Option<ItemIndex>) {

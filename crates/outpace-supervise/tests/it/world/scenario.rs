@@ -44,6 +44,8 @@ pub(crate) struct Faults {
     pub(crate) requeue: u32,
     /// A plugin wants a finished test (or any other number) run again.
     pub(crate) again: u32,
+    /// A reading finds that the run uses too much memory.
+    pub(crate) hungry: u32,
 }
 
 /// One run to simulate.

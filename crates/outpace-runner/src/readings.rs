@@ -1,0 +1,65 @@
+//! What the event loop reads of the machine and of its processes now and then, made into events.
+
+use outpace_model::{ItemIndex, Phase, WorkerIndex};
+use outpace_os::{Exit, Pid, name_of, offer_to_memory_killer};
+use outpace_supervise::{Event, Load, Peer};
+
+use crate::event_loop::Engine;
+use crate::load::{Meter, Reading};
+use crate::memory::Living;
+
+impl Engine {
+    pub(crate) fn measure(&mut self) {
+        let in_setup = self.lanes.iter().filter_map(|(peer, lane)| match peer {
+            Peer::Worker(worker) if matches!(self.board.phase(*lane), Phase::Start | Phase::Setup) => {
+                Some(*worker)
+            }
+            _ => None,
+        });
+        let in_setup = in_setup.collect();
+        if let Some(reading) =
+            self.meter.get_or_insert_with(Meter::new).read(&self.run.worker_pids(), self.gauge.left())
+        {
+            let Reading { span, cores, idle, room } = reading;
+            self.handle(Event::Load(Load { span, cores, idle, room, in_setup }));
+        }
+    }
+
+    pub(crate) fn weigh(&mut self) {
+        let living: Vec<Living> = self.run.living().map(|(worker, pid)| self.living(worker, pid)).collect();
+        let usage = self.gauge.read(self.run.template_pid(), &living);
+        self.handle(Event::Memory(usage));
+    }
+
+    fn living(&self, worker: WorkerIndex, pid: i32) -> Living {
+        let lane = self.lanes.get(&self.run.peer_of(worker));
+        let item = lane.and_then(|lane| self.board.item(*lane)).map(ItemIndex);
+        Living { worker, pid, item, is_fork: self.run.is_forked(worker) }
+    }
+
+    /// The first look at a worker that is ready. Should memory run out, it is the one to go: it can be replaced.
+    pub(crate) fn weigh_at_the_beginning(&mut self, peer: Peer) {
+        let found = self.run.living().find(|(worker, _)| self.run.peer_of(*worker) == peer);
+        if let Some((worker, pid)) = found {
+            let living = self.living(worker, pid);
+            self.gauge.begin(&living);
+            offer_to_memory_killer(Pid(pid));
+        }
+    }
+
+    /// The last look at a worker that has finished.
+    pub(crate) fn weigh_before_the_end(&mut self, peer: Peer) {
+        let found = self.run.living().find(|(worker, _)| self.run.peer_of(*worker) == peer);
+        if let Some((worker, pid)) = found {
+            let living = self.living(worker, pid);
+            self.gauge.look_before_the_end(self.run.template_pid(), &living);
+        }
+    }
+
+    /// How a process ended, in words.
+    pub(crate) fn cause(&mut self, pid: i32, exit: Exit) -> String {
+        let killed = matches!(exit, Exit::Signal { signal, .. } if name_of(signal) == "SIGKILL");
+        let why = if killed { self.gauge.last_words(pid) } else { None };
+        format!("{exit}{}", why.unwrap_or_default())
+    }
+}
