@@ -147,8 +147,28 @@ def resolve_nextitem_at_teardown(config: pytest.Config, real: Callable[[object],
     hook._hookexec = with_real_item
 
 
+def shows_no_starts(terminal: Any) -> bool:
+    """Whether the terminal does nothing when a test starts."""
+    return _is_pytests_own(terminal) and not terminal.showlongtestinfo and not terminal.showfspath
+
+
 def set_program_name(config: pytest.Config, name: str) -> None:
     config._parser.prog = name
+
+
+def uncounted_reports(terminal: Any) -> list[Any] | None:
+    """The list that reports without a category join: setups and teardowns that passed.
+
+    None where the terminal is another one, or before it has met such a report itself.
+    """
+    if not _is_pytests_own(terminal):
+        return None
+    found: list[Any] | None = terminal.stats.get("")
+    return found
+
+
+def _is_pytests_own(terminal: Any) -> bool:
+    return getattr(type(terminal), "__module__", "") == "_pytest.terminal"
 
 
 def worker_basetemp(config: pytest.Config, worker_id: str) -> str | None:

@@ -9,6 +9,8 @@ import pytest
 from outpace import plain
 from outpace.worker.reporting import FINISH, PASSED, REPORT, START
 
+from .unseen import Unseen
+
 if TYPE_CHECKING:
     from .nodes import Node
     from .session import OutpaceSession
@@ -22,21 +24,25 @@ class Replay:
         self.hook = session.config.hook
         self.config = session.config
         self.testrunuid = testrunuid
+        self._unseen = Unseen(session.config)
         self._known: dict[tuple[Node, int], tuple[str, tuple[str, int | None, str], dict[str, Any]]] = {}
 
     def result(self, node: Node, item: int, finished: bool, blob: bytes) -> None:
         test = (node, item)
+        unseen = self._unseen
+        unseen.look()
         for entry in plain.loads(blob):
             tag = entry[0]
             if tag == PASSED:
-                self._report(node, item, self._passed(test, entry))
+                self._report(node, item, self._passed(test, entry), may_be_unseen=True)
             elif tag == REPORT:
                 self._report(node, item, self._full(plain.loads(entry[1])))
             elif tag == START:
                 _, nodeid, location = entry
                 self._known[test] = (nodeid, location, {})
                 self.session.retries.started(node, item, nodeid)
-                self.hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+                if not unseen.takes_start():
+                    self.hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
             elif tag == FINISH:
                 nodeid, location = entry[1:] if len(entry) > 1 else self._known[test][:2]
                 self.hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
@@ -61,7 +67,7 @@ class Replay:
     def _full(self, data: dict[str, Any]) -> Any:
         return self.hook.pytest_report_from_serializable(config=self.config, data=data)
 
-    def _report(self, node: Node, item: int | None, report: Any) -> None:
+    def _report(self, node: Node, item: int | None, report: Any, *, may_be_unseen: bool = False) -> None:
         if report is None:
             return
         if item is not None:
@@ -71,8 +77,13 @@ class Replay:
         report.testrun_uid = self.testrunuid
         retries = self.session.retries
         admitted = retries.admit(item, report)
-        if admitted is not None:
-            self.session.worker_testreport(retries.node_of(node, item), admitted)
+        if admitted is None:
+            return
+        owner = retries.node_of(node, item)
+        if may_be_unseen and admitted is report and self._unseen.takes(report):
+            report.node = owner
+        else:
+            self.session.worker_testreport(owner, admitted)
 
     def loose_report(self, node: Node, data: dict[str, Any]) -> None:
         """A report that a plugin made outside of any test."""
