@@ -1,4 +1,4 @@
-"""What tests say of themselves: serial, and which resources they need.
+"""What tests say of themselves: serial, and which resources they need; what overrides say of them, limits too.
 
 From the markers, the test's own before its class's and module's, then from the overrides, of which the first that says
 something counts. Evaluated once where the tests were collected; what to do about it is the coordinator's. Nothing here
@@ -52,6 +52,8 @@ class Fact:
 
     def __init__(self) -> None:
         self.is_serial = False
+        # A marker or an override has said whether it is.
+        self.says_serial = False
         self.reason = ""
         self.needs: dict[str, int] = {}
         # Resources that a fixture holds which outlives the test.
@@ -66,6 +68,8 @@ class Marks:
         self.is_serial_first = is_serial_first
         self.facts: dict[pytest.Item, Fact] = {}
         self.unmatched: list[str] = []
+        # Limits in seconds that overrides give to tests without a marker.
+        self.timeouts: dict[pytest.Item, float] = {}
 
     def head(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
         """As it travels; empty when there is nothing to tell. ``docs/design/protocol.md`` says what it looks like."""
@@ -110,6 +114,11 @@ class Marks:
             "unmatched": self.unmatched,
         }
 
+    def limits(self, items: Sequence[pytest.Item]) -> dict[int, float]:
+        """The limits, by place."""
+        timeouts = self.timeouts
+        return {index: timeouts[item] for index, item in enumerate(items) if item in timeouts} if timeouts else {}
+
     def environ(self, item: pytest.Item) -> dict[str, str]:
         """What the test finds in its environment when it is the only one that runs."""
         fact = self.facts.get(item)
@@ -139,6 +148,8 @@ def evaluate(config: pytest.Config, items: Sequence[pytest.Item]) -> Marks:
                 unmatched.pop(number, None)
                 fact = fact or Fact()
                 _apply_override(fact, override, item, subject)
+                if override.timeout is not None and not item.get_closest_marker("timeout"):
+                    marks.timeouts.setdefault(item, override.timeout)
         if fact is not None and (fact.is_serial or fact.needs):
             _check(fact, item, settings)
             marks.facts[item] = fact
@@ -161,7 +172,7 @@ def _marks_of(node: Any, seen: dict[Any, tuple[pytest.Mark, ...]]) -> tuple[pyte
 
 def _apply_mark(fact: Fact, mark: pytest.Mark, item: pytest.Item) -> None:
     if mark.name == SERIAL:
-        fact.is_serial = True
+        fact.is_serial = fact.says_serial = True
         fact.reason = fact.reason or str(mark.args[0] if mark.args else mark.kwargs.get("reason", ""))
         return
     from . import amounts
@@ -177,8 +188,9 @@ def _apply_mark(fact: Fact, mark: pytest.Mark, item: pytest.Item) -> None:
 
 
 def _apply_override(fact: Fact, override: Override, item: pytest.Item, subject: Subject) -> None:
-    if override.serial and not fact.is_serial:
-        fact.is_serial = True
+    if override.serial is not None and not fact.says_serial:
+        fact.says_serial = True
+        fact.is_serial = bool(override.serial)
         fact.reason = override.serial if isinstance(override.serial, str) else ""
     outlives = bool(override.resources) and _some_outlive(item, subject, override.filter.fixtures)
     for name, amount in override.resources.items():

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
+import sys
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,25 @@ def add_section(report: Any, name: str, text: str) -> None:
         report.sections.append((name, text))
 
 
+def before_debugger(config: pytest.Config, before: Callable[[str], None]) -> None:
+    """Call ``before(method)`` when pytest is about to enter a debugger in this session, before it suspends capture.
+
+    ``method`` is pytest's own word for the way in: ``set_trace``, ``post_mortem``, ``runcall``.
+    """
+    pdb: Any = getattr(sys.modules.get("_pytest.debugging"), "pytestPDB", None)
+    init = getattr(pdb, "_init_pdb", None)
+    if init is None:
+        return
+
+    def _init_pdb(cls: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if cls._config is config:
+            before(method)
+        return init(method, *args, **kwargs)
+
+    pdb._init_pdb = classmethod(_init_pdb)
+
+
 def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
     """The files that capture writes to, and the copies of standard descriptors that pytest keeps."""
     captures = fd_captures(config)
@@ -37,6 +58,18 @@ def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
     with contextlib.suppress(ImportError, AttributeError, KeyError):
         saved.append(config.stash[importlib.import_module("_pytest.faulthandler").fault_handler_stderr_fd_key])
     return files, saved
+
+
+def descriptors_of(config: pytest.Config, fd: int) -> tuple[list[int], Any]:
+    """Where the real stream ``fd`` is to be found: in the copy that capture keeps, at its own place, or at both.
+
+    The second is what captures the descriptor, if anything does.
+    """
+    for capture in fd_captures(config):
+        if capture.targetfd == fd:
+            places = [capture.targetfd_save]
+            return (places if is_capturing(capture) else [*places, fd]), capture
+    return [fd], None
 
 
 def drop_paste(config: pytest.Config) -> None:
@@ -91,9 +124,32 @@ def fixture_scope(item: pytest.Item, name: str) -> str:
     return str(getattr(definitions[-1], "scope", "")) if definitions else ""
 
 
+def is_debugger_nested() -> bool:
+    """Whether pdb's own ``debug`` command runs a debugger inside of the debugger."""
+    pdb = getattr(sys.modules.get("_pytest.debugging"), "pytestPDB", None)
+    return bool(getattr(pdb, "_recursive_debug", 0))
+
+
 def is_capturing(capture: Any) -> bool:
     """Whether the descriptor points at the capture's file just now (it does not while capture is suspended)."""
     return getattr(capture, "_state", None) == "started"
+
+
+def mark_shown(report: Any) -> None:
+    """The debugger has shown this failure: the summary does not repeat it."""
+    report._pdbshown = True
+
+
+def match_markup(config: pytest.Config, terminal: int) -> None:
+    """Let the reporter write as it would to this terminal."""
+    writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+    if writer is None:
+        return
+    from _pytest.config import create_terminal_writer
+
+    with os.fdopen(os.dup(terminal), "w") as file:
+        like = create_terminal_writer(config, file)
+        writer.hasmarkup = like.hasmarkup
 
 
 def move_tmp_paths(config: pytest.Config, basetemp: str | None) -> None:

@@ -44,6 +44,7 @@ class Kind:
     ELASTIC = 20
     RETRY = 21
     MEMORY = 24
+    LENT = 22
     # coordinator -> controller
     WELCOME = 32
     COLLECTED = 33
@@ -59,6 +60,8 @@ class Kind:
     DIFFERENT = 43
     GROW = 50
     POOL = 51
+    LEND = 52
+    RETURNED = 53
     LOOKED = 44
     RECYCLED = 56
     MEMORY_USED = 57
@@ -75,6 +78,8 @@ class Kind:
     W_STATUS = 73
     W_BELL = 74
     W_AHEAD = 75
+    W_WANT_TERMINAL = 76
+    W_LEAVE_TERMINAL = 77
     # coordinator -> template or worker
     INIT = 96
     FORK = 97
@@ -87,6 +92,7 @@ class Kind:
     HOLD = 110
     GO = 111
     LEASE = 104
+    TERMINAL = 112
 
 
 class Frame(NamedTuple):
@@ -171,6 +177,10 @@ class Channel:
     def pending(self) -> Frame | None:
         """A frame that has been read already."""
         return self._frames.popleft() if self._frames else None
+
+    def put_back(self, frames: list[Frame]) -> None:
+        """Frames that were received and not used come next, in their order."""
+        self._frames.extendleft(reversed(frames))
 
     def is_readable(self) -> bool:
         """Whether there is something to receive now."""

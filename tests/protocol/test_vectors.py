@@ -79,7 +79,19 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "GRANT": items_behind("position"),
     "REFERENCE": layout("", blob="payload"),
 }
-EMPTY = {"DONE", "W_BELL", "W_AHEAD", "NOTHING", "SHUTDOWN", "RUN", "EXIT", "HOLD", "GO"}
+EMPTY = {
+    "DONE",
+    "W_BELL",
+    "W_AHEAD",
+    "W_WANT_TERMINAL",
+    "W_LEAVE_TERMINAL",
+    "NOTHING",
+    "SHUTDOWN",
+    "RUN",
+    "EXIT",
+    "HOLD",
+    "GO",
+}
 
 each_vector = pytest.mark.parametrize("vector", ALL, ids=lambda vector: vector.name)
 

@@ -39,6 +39,9 @@ impl Run {
     }
 
     pub(crate) fn on_load(&mut self, load: &Load) {
+        if self.debugging.is_going_on() {
+            return;
+        }
         let census = self.census(load);
         let Some(pool) = &mut self.pool else { return };
         match pool.decide(load, census, self.now) {

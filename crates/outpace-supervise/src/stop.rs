@@ -33,6 +33,7 @@ impl Run {
         self.end_held();
         if interrupt && !self.interrupted {
             self.interrupted = true;
+            self.end_debugging();
             self.interrupt_running();
         }
         if self.scheduler.is_none() {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import struct
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from outpace.launch import Coordinator
     from outpace.timeouts import Timeouts
+
+    from .lending import Lending
 
 _RESULT = struct.Struct("<IIId")
 
@@ -78,6 +81,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             Kind.POOL: self._on_pool,
             Kind.RECYCLED: self.memory.recycled,
             Kind.MEMORY_USED: self.memory.used,
+            Kind.LEND: self._on_lend,
+            Kind.RETURNED: lambda payload: None,  # it has been taken back
             Kind.FINISHED: self._on_finished,
             Kind.FATAL: self._on_fatal,
         }
@@ -147,6 +152,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         super().pytest_terminal_summary(terminalreporter)
         self.marked.summarise(terminalreporter, self._ids, is_coordinated=self.is_coordinated)
         self.ending.summarise(terminalreporter)
+        if "lending" in vars(self):
+            self.lending.summarise(terminalreporter)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> Any:
@@ -283,6 +290,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.replay.loose_report(node, content["data"])
         elif name == "memory":
             self.memory.grown(**content)
+        elif name == "debugger":
+            self.lending.told(**content)
         elif name == "internal_error":
             self._on_internal_error(node, content["text"])
         else:
@@ -337,6 +346,15 @@ class OutpaceSession(DSession):  # type: ignore[misc]
 
     def _on_pool(self, payload: bytes) -> None:
         self.pool = json.loads(payload)
+
+    @cached_property
+    def lending(self) -> Lending:
+        from .lending import Lending
+
+        return Lending(self)
+
+    def _on_lend(self, payload: bytes) -> None:
+        self.lending.lend(json.loads(payload))
 
     def _on_finished(self, payload: bytes) -> None:
         self.finished = True

@@ -132,7 +132,6 @@ def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None
     option = config.option
     option.loadgroup = given["dist"] == "loadgroup"
     option.looponfail = False
-    option.usepdb = False
     option.dist = "no"
     option.distload = False
     option.numprocesses = None

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from outpace import collection, plain
+from outpace import collection, plain, pytest_private
 from outpace.marks import marks_key
-from outpace.timeouts import limits, timeouts
+from outpace.timeouts import COLLECTING, limits, timeouts
 from outpace.wire import Kind
 
 from . import board, stacks
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from outpace.wire import Channel
 
     from .board import Board
+    from .debugging import Debugging
 
 
 def worker_info() -> dict[str, Any]:
@@ -68,12 +69,28 @@ class WorkerSession:
             from .memory import Growth
 
             config.pluginmanager.register(Growth(self), "outpace-growth")
+        # Of the worker itself: what a test starts may inherit all else.
+        self.pid = os.getpid()
+        self.debugging: Debugging | None = None
+        pytest_private.before_debugger(config, self._before_debugger)
 
     # -- the way to the first test
 
     @pytest.hookimpl
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self.session = session
+        if self.config.getoption("usepdb", False):
+            self._debugging().invoke_on_errors()
+
+    def _debugging(self) -> Debugging:
+        from .debugging import Debugging
+
+        self.debugging = self.debugging or Debugging(self)
+        return self.debugging
+
+    def _before_debugger(self, method: str) -> None:
+        __tracebackhide__ = True
+        self._debugging().enter(method)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
@@ -96,12 +113,13 @@ class WorkerSession:
         """As a fork: the lane, and what is written to and read from it, are the fork's own from here on."""
         self.lane = self.failing.lane = self.board.lane(number)
         self.lane.start_over()
+        self.pid = os.getpid()
         stacks.install(self.lane)
 
     def _time_is_up(self) -> str:
         running = self.loop.running if self.is_worker else None
         if running is None:
-            return f"Timeout: collecting took longer than {self.timeouts.longest:g} s"
+            return f"{COLLECTING} {self.timeouts.longest:g} s"
         seconds = self.limits.get(running, self.timeouts.test)
         return f"Timeout: the test took longer than {seconds:g} s ({self.lane.phase_name()})"
 
@@ -110,7 +128,10 @@ class WorkerSession:
         ids = [item.nodeid for item in session.items]
         groups = [_group(item) for item in session.items] if self.wants_groups else []
         reasons = self.forkable.reasons(self.config)
-        marks = self.config.stash[marks_key].head(session.items) if marks_key in self.config.stash else {}
+        found = self.config.stash.get(marks_key, None)
+        marks = found.head(session.items) if found is not None else {}
+        if found is not None and found.timeouts:
+            self.limits = {**found.limits(session.items), **self.limits}
         self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
         if serve(self, session):
             self.is_worker = True

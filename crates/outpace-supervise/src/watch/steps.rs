@@ -169,7 +169,7 @@ impl Run {
         }
     }
 
-    pub(super) fn pid_of(&self, peer: Peer) -> Option<i32> {
+    pub(crate) fn pid_of(&self, peer: Peer) -> Option<i32> {
         match self.worker_of(peer) {
             Some(index) => self.workers.get(&index)?.pid,
             None => self.template_pid,
