@@ -110,9 +110,9 @@ fn who_dies_in_the_debugger_leaves_it() {
     > Exited { pid: 20, cause: "signal 11 (SIGSEGV)" }
     > Closed { peer: Worker(WorkerIndex(0)), fault: None, position: 1, phase: Call }
       Kill(20)
+      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 11 (SIGSEGV)", innocent: false, hung: false }))
       ToController(Returned { turn: 1 })
       Send(Worker(WorkerIndex(1)), Grant { position: 1, items: [ItemIndex(2)] })
-      ToController(Down(Down { worker: WorkerIndex(0), crashed: true, item: Some(ItemIndex(0)), phase: Call, cause: "signal 11 (SIGSEGV)", innocent: false, hung: false }))
     > Controller(Lent { turn: 1, path: Some("/dev/tty"), why: "", pause: true, group: 9 })
     "#);
 }
