@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import entry, forked_start, marks, timeouts
-from .controller import elastic, heap, memory, retries
+from .controller import elastic, heap, memory, retries, shown
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     retries.add_options(parser, group)
     elastic.add_options(parser, group)
     memory.add_options(parser, group)
+    shown.add_options(group)
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,7 +8,10 @@ underscored attribute of pytest. The functions are in the order of their names.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
+import logging
+import os
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +30,15 @@ def add_section(report: Any, name: str, text: str) -> None:
         add(name, text)
     else:
         report.sections.append((name, text))
+
+
+def append_to_log_file(config: pytest.Config) -> None:
+    """Have what this process adds to ``log_file`` written after what other processes have added."""
+    handler = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_file_handler", None)
+    if isinstance(handler, logging.FileHandler) and handler.baseFilename != os.path.abspath(os.devnull):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            fd = handler.stream.fileno()
+            fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
 
 
 def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
@@ -66,6 +78,15 @@ def exception_queues(config: pytest.Config) -> list[deque[Any]]:
     return queues
 
 
+def fault_handler_descriptor(config: pytest.Config) -> int | None:
+    """pytest's copy of standard error, to which the stacks of a crash are written."""
+    with contextlib.suppress(ImportError, AttributeError, KeyError):
+        key = importlib.import_module("_pytest.faulthandler").fault_handler_stderr_fd_key
+        fd: int = config.stash[key]
+        return fd
+    return None
+
+
 def fd_captures(config: pytest.Config) -> list[Any]:
     """The captures of file descriptors 0, 1, 2 of this session; empty with ``-s`` and ``--capture=sys``."""
     manager = config.pluginmanager.getplugin("capturemanager")
@@ -94,6 +115,27 @@ def fixture_scope(item: pytest.Item, name: str) -> str:
 def is_capturing(capture: Any) -> bool:
     """Whether the descriptor points at the capture's file just now (it does not while capture is suspended)."""
     return getattr(capture, "_state", None) == "started"
+
+
+def keep_log_file() -> None:
+    """``log_file`` of the session that is configured next is appended to: it is the controller's, which has emptied it."""
+    module: Any = importlib.import_module("_pytest.logging")
+    original = module._FileHandler
+
+    def appending(filename: str, mode: str = "w", **options: Any) -> Any:
+        module._FileHandler = original
+        return original(filename, mode="a", **options)
+
+    module._FileHandler = appending
+
+
+def lead_live_log(config: pytest.Config, stream: Any) -> None:
+    """Have the handler of ``log_cli`` write there in place of the terminal, if it is at work."""
+    handler = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_cli_handler", None)
+    if hasattr(handler, "stream"):
+        handler.stream = stream
+        # What it writes does not go through what is captured.
+        handler.capture_manager = None
 
 
 def move_tmp_paths(config: pytest.Config, basetemp: str | None) -> None:
@@ -154,6 +196,13 @@ def shows_no_starts(terminal: Any) -> bool:
 
 def set_program_name(config: pytest.Config, name: str) -> None:
     config._parser.prog = name
+
+
+def silence_terminal(config: pytest.Config) -> None:
+    """What the terminal reporter of this process writes goes nowhere."""
+    writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+    if hasattr(writer, "_file"):
+        writer._file = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
 
 
 def uncounted_reports(terminal: Any) -> list[Any] | None:

@@ -92,6 +92,8 @@ class Nodes(NodeManager):  # type: ignore[misc]
         self.begins_with = 0
         self.collected = 0
         self.announced = False
+        # Shows what workers write as it comes, where that is wanted.
+        self.live: Any = None
 
     def setup_nodes(self, putevent: Any) -> list[WorkerController]:
         self.begins_with = len(self.specs)
@@ -129,6 +131,8 @@ class Nodes(NodeManager):  # type: ignore[misc]
             "environ": dict(os.environ),
             "cwd": os.getcwd(),
         }
+        if self.live is not None:
+            given["live"] = self.live.describe(node, is_first=node.number == min(self.by_number))
         self.coordinator.send_worker(node.number, plain.dumps(given))
 
     def teardown_nodes(self) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from outpace import collection, plain
+from outpace import collection, plain, pytest_private
 from outpace.marks import marks_key
 from outpace.timeouts import limits, timeouts
 from outpace.wire import Kind
@@ -57,8 +57,11 @@ class WorkerSession:
         self.forkable = forkable
         self.reporting = Reporting(config, Direct(channel))
         self.session: pytest.Session | None = None
+        pytest_private.keep_log_file()
         self.is_worker = False
         self.may_be_held = False
+        # Where this worker's output is shown live: :class:`outpace.worker.live.Live`.
+        self.live: Any = None
         self.timeouts = timeouts(config)
         self.limits: dict[int, float] = {}
         self.failing = Failing(self.lane, self._time_is_up)
@@ -114,6 +117,8 @@ class WorkerSession:
         self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
         if serve(self, session):
             self.is_worker = True
+            if self.live is not None:
+                self.live.enter(self.config.workerinput["workerid"])  # type: ignore[attr-defined]
             self.lane.tell_registered()
             self.reporting = Reporting(self.config, self._outbox())
             self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))

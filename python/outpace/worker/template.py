@@ -115,6 +115,7 @@ def _fork(worker: WorkerSession, payload: bytes, poll: select.poll, children: di
     if forkable.template is None:
         forkable.stop_watching()
         own = (worker.channel.fd, fd, stacks.descriptor(), *children.values())
+        own += tuple(worker.live.fds) if worker.live is not None else ()
         forkable.template = Template.prepare(worker.config, random_start=forkable.random_start, descriptors=own)
     forkable.template.before_fork()
     parent = os.getpid()
@@ -161,6 +162,8 @@ def _become_worker(
     assert template is not None
     try:
         repair(worker.config, identity, template, skip=worker.forkable.skip)
+        if worker.live is not None:
+            worker.live.become_fork(worker.config, given["live"])
         worker.config.hook.pytest_outpace_worker_forked(config=worker.config)
     except Exception:
         channel.send(Kind.W_EVENT, plain.dumps(("start_error", {"text": traceback.format_exc()})))
