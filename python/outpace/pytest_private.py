@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib
-import logging
 import os
 from pathlib import Path
 from types import FrameType
@@ -34,8 +33,8 @@ def add_section(report: Any, name: str, text: str) -> None:
 
 def append_to_log_file(config: pytest.Config) -> None:
     """Have what this process adds to ``log_file`` written after what other processes have added."""
-    handler = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_file_handler", None)
-    if isinstance(handler, logging.FileHandler) and handler.baseFilename != os.path.abspath(os.devnull):
+    handler: Any = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_file_handler", None)
+    if handler is not None and handler.baseFilename != os.path.abspath(os.devnull):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             fd = handler.stream.fileno()
             fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
@@ -95,6 +94,27 @@ def fd_captures(config: pytest.Config) -> list[Any]:
     return [capture for capture in captures if hasattr(capture, "targetfd_save")]
 
 
+def follow_capture(capture: Any, path: str) -> int:
+    """Capture into the file at ``path``, which only grows: another process reads along. Returns its descriptor."""
+    fd: int = capture.tmpfile.fileno()
+    start = 0
+
+    def snap() -> str:
+        nonlocal start
+        end = os.fstat(fd).st_size
+        data, start = os.pread(fd, end - start, start), end
+        return data.decode("utf-8", "replace")
+
+    ours = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    os.write(ours, os.pread(fd, os.fstat(fd).st_size, 0))
+    os.dup2(ours, fd, inheritable=False)
+    if is_capturing(capture):
+        os.dup2(ours, capture.targetfd)
+    os.close(ours)
+    capture.snap = snap
+    return fd
+
+
 def is_caught_by_pytest(frame: FrameType) -> bool:
     """Whether ``frame`` is what ``CallInfo.from_call`` calls: what is raised above it becomes a report."""
     caller = frame.f_back
@@ -105,6 +125,8 @@ def is_caught_by_pytest(frame: FrameType) -> bool:
     module = frame.f_globals.get("__name__", "")
     # What it calls outside of its `try` are clocks, constructors and the like.
     return not module.startswith("_pytest.") or frame.f_code.co_name in ("<lambda>", "collect")
+
+
 def fixture_scope(item: pytest.Item, name: str) -> str:
     """The scope of a fixture that the test uses; empty where it is not known."""
     info = getattr(item, "_fixtureinfo", None)
@@ -117,8 +139,10 @@ def is_capturing(capture: Any) -> bool:
     return getattr(capture, "_state", None) == "started"
 
 
-def keep_log_file() -> None:
-    """``log_file`` of the session that is configured next is appended to: it is the controller's, which has emptied it."""
+def keep_log_file(config: pytest.Config) -> None:
+    """Before this session is configured: its ``log_file`` is appended to; the controller has made it."""
+    if not config.pluginmanager.hasplugin("logging"):
+        return
     module: Any = importlib.import_module("_pytest.logging")
     original = module._FileHandler
 
@@ -131,7 +155,7 @@ def keep_log_file() -> None:
 
 def lead_live_log(config: pytest.Config, stream: Any) -> None:
     """Have the handler of ``log_cli`` write there in place of the terminal, if it is at work."""
-    handler = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_cli_handler", None)
+    handler: Any = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_cli_handler", None)
     if hasattr(handler, "stream"):
         handler.stream = stream
         # What it writes does not go through what is captured.
@@ -200,7 +224,7 @@ def set_program_name(config: pytest.Config, name: str) -> None:
 
 def silence_terminal(config: pytest.Config) -> None:
     """What the terminal reporter of this process writes goes nowhere."""
-    writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+    writer: Any = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
     if hasattr(writer, "_file"):
         writer._file = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
 

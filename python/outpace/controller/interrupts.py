@@ -40,15 +40,18 @@ class Interrupts:
             raise KeyboardInterrupt
         self._asked = True
 
-    def wait(self, descriptors: Iterable[int]) -> list[int]:
-        """Wait until there is something to read, and from which. The place where interrupts come up."""
+    def wait(self, descriptors: Iterable[int], patience: int | None = None) -> list[int]:
+        """Wait until there is something to read, and from which, or for so many milliseconds.
+
+        The place where interrupts come up.
+        """
         poll = select.poll()
         for fd in descriptors:
             poll.register(fd, select.POLLIN)
         self._waiting = True
         try:
             self.check()
-            return [fd for fd, _ in poll.poll()]
+            return [fd for fd, _ in poll.poll(patience)]
         finally:
             self._waiting = False
 

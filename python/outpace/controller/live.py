@@ -15,6 +15,7 @@ import os
 import secrets
 import select
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,11 @@ LONGEST = 1 << 16
 CHUNK = 1 << 16
 # What is kept of a worker's second collection, to be shown if the worker does not survive it.
 HELD_BACK = 1 << 16
+# How often what is captured is read along, in milliseconds.
+READ_ALONG_EVERY = 50
+
+# Whose output, and the output.
+Piece = tuple[str, bytes]
 
 
 class Stream:
@@ -42,8 +48,8 @@ class Stream:
         self._mark = mark
         self._rest = b""
 
-    def feed(self, data: bytes) -> Iterator[tuple[str, bytes]]:
-        """Labels, and the lines that have become complete; the last of a label's may lack its end."""
+    def feed(self, data: bytes) -> Iterator[Piece]:
+        """What is complete now; the last line before a mark may lack its end."""
         data, self._rest = self._rest + data, b""
         start = 0
         while True:
@@ -53,21 +59,72 @@ class Stream:
                 break
             if at > start:
                 yield self.label, data[start:at]
-            self.label = data[at + len(self._mark) : end].decode("utf-8", "replace")
+            label, length = data[at + len(self._mark) : end].decode("utf-8", "replace").split("\n")
+            yield from self.enter(label, int(length or 0))
             start = end + 1
         limit = len(data) if at < 0 else at
-        cut = data.rfind(b"\n", start, limit) + 1 or start
-        if limit - cut > LONGEST and at < 0:
+        cut = _whole_lines(data, start, limit)
+        if at < 0 and limit - cut > LONGEST:
+            # A mark may have begun.
             cut = _character_start(data, limit - len(self._mark))
         if cut > start:
             yield self.label, data[start:cut]
         self._rest = data[cut:]
 
-    def rest(self) -> Iterator[tuple[str, bytes]]:
+    def enter(self, label: str, length: int) -> Iterator[Piece]:
+        """What follows is of this label; ``length`` is how much had been captured by then."""
+        self.label = label
+        return iter(())
+
+    def end(self) -> Iterator[Piece]:
         """The unfinished line, when no more is to come."""
         rest, self._rest = self._rest, b""
         if rest:
             yield self.label, rest
+
+
+class Followed(Stream):
+    """What is captured, read along; through the pipe come the marks, and records of ``log_cli``."""
+
+    def __init__(self, node: Node, fd: int, mark: bytes, *, is_error: bool) -> None:
+        super().__init__(node, fd, mark, is_error=is_error)
+        self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the pipe
+        self._at = 0
+        self._line = b""
+
+    def length(self) -> int:
+        return os.fstat(self.file.fileno()).st_size
+
+    def read_along(self, length: int) -> Iterator[Piece]:
+        """What has been captured up to ``length``. Marks that stand before it must have been fed."""
+        while self._at < length:
+            data = os.pread(self.file.fileno(), min(CHUNK, length - self._at), self._at)
+            self._at += len(data)
+            data = self._line + data
+            cut = _whole_lines(data, 0, len(data))
+            if len(data) - cut > LONGEST:
+                cut = _character_start(data, len(data) - 1)
+            if cut:
+                yield self.label, data[:cut]
+            self._line = data[cut:]
+
+    def enter(self, label: str, length: int) -> Iterator[Piece]:
+        yield from self._finish(length)
+        self.label = label
+
+    def end(self) -> Iterator[Piece]:
+        yield from self._finish(self.length())
+        yield from super().end()
+
+    def _finish(self, length: int) -> Iterator[Piece]:
+        yield from self.read_along(length)
+        line, self._line = self._line, b""
+        if line:
+            yield self.label, line
+
+
+def _whole_lines(data: bytes, start: int, limit: int) -> int:
+    return data.rfind(b"\n", start, limit) + 1 or start
 
 
 def _character_start(data: bytes, at: int) -> int:
@@ -94,6 +151,8 @@ class Live:
         # Of those that collect what another has collected already; None once they have done so.
         self._held_back: dict[int, list[tuple[Stream, str, bytes]] | None] = {}
         self._prefixed = False
+        # How long to wait for what no descriptor tells of, in milliseconds.
+        self.patience: int | None = None
         self._one_place = _is_same_file(sys.stdout, sys.stderr)
 
     # -- workers come and go
@@ -101,22 +160,30 @@ class Live:
     def describe(self, node: Node, *, is_first: bool) -> dict[str, Any]:
         """What a worker must know, for its input."""
         far_ends = self._far_ends[node.number] = []
-        paths = []
+        folder = f"/proc/{os.getpid()}/fd"
+        is_shown = not self._followed or node.gateway.id in self._followed
+        reads_along = bool(self._followed) and is_shown and not self._streams_are_shown
+        mark = b"\0outpace:%s:" % self._mark.encode()
+        paths, files = [], []
         for is_error in (False, True):
             near, far = os.pipe()
             os.set_blocking(near, False)
-            self._streams[near] = Stream(node, near, b"\0outpace:%s:" % self._mark.encode(), is_error=is_error)
+            stream = (Followed if reads_along else Stream)(node, near, mark, is_error=is_error)
+            self._streams[near] = stream
             far_ends.append(far)
-            paths.append(f"/proc/{os.getpid()}/fd/{far}")
+            paths.append(f"{folder}/{far}")
+            if isinstance(stream, Followed):
+                self.patience = READ_ALONG_EVERY
+                files.append(f"{folder}/{stream.file.fileno()}")
         if not is_first:
             self._held_back[node.number] = []
-        is_shown = not self._followed or node.gateway.id in self._followed
         streams = ("live" if is_shown else "mute") if self._streams_are_shown else None
         return {
             "out": paths[0],
             "err": paths[1],
             "mark": self._mark,
             "streams": streams,
+            "followed": files,
             "log": self._log_is_shown and is_shown,
         }
 
@@ -131,7 +198,7 @@ class Live:
         self._close_far_ends(node.number)
         for stream in [each for each in self._streams.values() if each.node is node]:
             self._drain(stream)
-            self._show(stream, stream.rest())
+            self._show(stream, stream.end())
         for stream, label, data in self._held_back.pop(node.number, None) or ():
             self._write(stream, label, data)
 
@@ -146,10 +213,14 @@ class Live:
         for stream in list(self._streams.values()):
             with contextlib.suppress(OSError):
                 self._drain(stream)
-                self._show(stream, stream.rest())
-        for fd in self._streams:
-            os.close(fd)
-        self._streams.clear()
+                self._show(stream, stream.end())
+            self._close(stream)
+
+    def _close(self, stream: Stream) -> None:
+        if self._streams.pop(stream.fd, None) is not None:
+            os.close(stream.fd)
+            if isinstance(stream, Followed):
+                stream.file.close()
 
     # -- reading
 
@@ -157,14 +228,23 @@ class Live:
         return self._streams
 
     def pump(self, descriptors: Iterable[int] | None = None) -> None:
-        """Show what has come, from each a bounded part."""
+        """Show what has come, from each pipe a bounded part."""
+        if self.patience is not None:
+            self._read_along()
         if descriptors is None:
             poll = select.poll()
             for fd in self._streams:
                 poll.register(fd, select.POLLIN)
             descriptors = [fd for fd, _ in poll.poll(0)]
         for fd in descriptors:
-            self._read(self._streams[fd])
+            if fd in self._streams:
+                self._read(self._streams[fd])
+
+    def _read_along(self) -> None:
+        followed = [(each, each.length()) for each in self._streams.values() if isinstance(each, Followed)]
+        for stream, length in followed:
+            self._drain(stream)  # the marks that stand before that length
+            self._show(stream, stream.read_along(length))
 
     def _drain(self, stream: Stream) -> None:
         """What a pipe can hold, at most a few times: a process that was left behind may write for ever."""
@@ -179,16 +259,15 @@ class Live:
         except BlockingIOError:
             return False
         if not data:
-            self._show(stream, stream.rest())
-            if self._streams.pop(stream.fd, None):
-                os.close(stream.fd)
+            self._show(stream, stream.end())
+            self._close(stream)
             return False
         self._show(stream, stream.feed(data))
         return True
 
     # -- showing
 
-    def _show(self, stream: Stream, pieces: Iterable[tuple[str, bytes]]) -> None:
+    def _show(self, stream: Stream, pieces: Iterable[Piece]) -> None:
         for label, data in pieces:
             if label or stream.node.number not in self._held_back:
                 self._write(stream, label, data)

@@ -195,7 +195,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.interrupts.wait([fd])
             return
         while True:
-            ready = self.interrupts.wait([fd, *live.descriptors()])
+            ready = self.interrupts.wait([fd, *live.descriptors()], live.patience)
             if fd in ready:
                 return
             live.pump(ready)

@@ -21,7 +21,8 @@ def add_options(group: Any) -> None:
         metavar="gwN",
         action="append",
         default=[],
-        help="Of all live output (-s, log_cli) show only this worker's; gw1,gw3 or the option twice for two.",
+        help="Show the output of this worker as it comes, also what is captured, and with -s that of no other; "
+        "gw1,gw3 or the option twice for two.",
     )
 
 
@@ -30,12 +31,19 @@ def followed(config: pytest.Config) -> frozenset[str]:
     for name in names:
         if not _NAME.fullmatch(name):
             raise pytest.UsageError(f"--follow {name}: not the name of a worker, as gw0 and gw3 are")
+    if names and _capture(config) == "sys":
+        raise pytest.UsageError("--follow cannot read along with --capture=sys: choose fd (the default), tee-sys or no")
     return frozenset(names)
+
+
+def _capture(config: pytest.Config) -> str:
+    capture: str = getattr(config.option, "capture", "no")
+    return capture
 
 
 def shows_streams(config: pytest.Config) -> bool:
     """Whether a serial run would show what tests write."""
-    return getattr(config.option, "capture", "no") in ("no", "tee-sys")
+    return _capture(config) in ("no", "tee-sys")
 
 
 def shows_log(config: pytest.Config) -> bool:
@@ -47,8 +55,7 @@ def shows_log(config: pytest.Config) -> bool:
 def live(session: OutpaceSession) -> Live | None:
     """What shows it; None where there is nothing to show."""
     config = session.config
-    followed(config)
-    if not shows_streams(config) and not shows_log(config):
+    if not followed(config) and not shows_streams(config) and not shows_log(config):
         return None
     from .live import Live
 

@@ -24,6 +24,7 @@ from outpace import pytest_private
 
 # Longer names of tests are cut in prefixes.
 LONGEST_NAME = 300
+_NO_CONTROL = dict.fromkeys(range(32), "?")
 
 _write = os.write
 
@@ -42,6 +43,8 @@ class Live:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._label = ""
+        # Files that capture writes to and the controller reads along, if it follows this worker.
+        self._followed: list[int] = []
         self._open(given)
 
     def _open(self, given: dict[str, Any]) -> None:
@@ -82,9 +85,13 @@ class Live:
             if fault_fd is not None:
                 os.dup2(self.fds[1], fault_fd, inheritable=False)
 
-    def enter(self, worker_id: str) -> None:
+    def enter(self, worker_id: str, config: pytest.Config) -> None:
         """From here on this process is a worker that runs tests."""
         self._worker_id = worker_id
+        paths = self._given["followed"]
+        for capture in pytest_private.fd_captures(config) if paths else ():
+            if capture.targetfd:
+                self._followed.append(pytest_private.follow_capture(capture, paths[capture.targetfd - 1]))
         if self._given["streams"] == "mute":
             null = os.open(os.devnull, os.O_WRONLY)
             for number in (1, 2):
@@ -103,18 +110,19 @@ class Live:
     def say(self, label: str) -> None:
         """Whose output follows."""
         self._label = label
-        mark = self._a_mark()
-        for fd in self.fds:
-            self._put(fd, mark)
+        for number in (0, 1):
+            self._put(self.fds[number], self._a_mark(number))
 
     def show(self, text: str) -> None:
         """A line or more, on a line of its own."""
         if self._given["log"]:
-            self._put(self.fds[0], self._a_mark() + text.encode("utf-8", "backslashreplace"))
+            self._put(self.fds[0], self._a_mark(0) + text.encode("utf-8", "backslashreplace"))
 
-    def _a_mark(self) -> bytes:
-        label = self._label.replace("\0", "?").encode("utf-8", "backslashreplace")
-        return self._mark + label + b"\0"
+    def _a_mark(self, number: int) -> bytes:
+        """Where files are followed it also says how much had been written to them."""
+        label = self._label.translate(_NO_CONTROL).encode("utf-8", "backslashreplace")
+        length = b"%d" % os.fstat(self._followed[number]).st_size if self._followed else b""
+        return self._mark + label + b"\n" + length + b"\0"
 
     def _put(self, fd: int, data: bytes) -> None:
         with contextlib.suppress(OSError):  # the controller is gone, and so will this process be

@@ -57,7 +57,7 @@ class WorkerSession:
         self.forkable = forkable
         self.reporting = Reporting(config, Direct(channel))
         self.session: pytest.Session | None = None
-        pytest_private.keep_log_file()
+        pytest_private.keep_log_file(config)
         self.is_worker = False
         self.may_be_held = False
         # Where this worker's output is shown live: :class:`outpace.worker.live.Live`.
@@ -118,7 +118,7 @@ class WorkerSession:
         if serve(self, session):
             self.is_worker = True
             if self.live is not None:
-                self.live.enter(self.config.workerinput["workerid"])  # type: ignore[attr-defined]
+                self.live.enter(self.config.workerinput["workerid"], self.config)  # type: ignore[attr-defined]
             self.lane.tell_registered()
             self.reporting = Reporting(self.config, self._outbox())
             self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))
