@@ -17,7 +17,7 @@ import pytest
 from . import amounts, filters
 
 _TABLES = ("resources", "overrides")
-_KEYS = ("filter", "serial", "resources")
+_KEYS = ("filter", "serial", "resources", "own_process")
 
 
 class Resource(NamedTuple):
@@ -31,6 +31,7 @@ class Override(NamedTuple):
     filter: filters.Filter
     serial: bool | str | None
     resources: Mapping[str, int]
+    own_process: bool
     place: str
 
 
@@ -90,7 +91,10 @@ class _Reader:
             raise self._error("`serial` must be true, false or a reason", self._line_of("serial", start))
         resources = self._needs(table.get("resources", {}), self._line_of("resources", start))
         place = f"{self.path.name}:{line + 1}" if line is not None else self.path.name
-        return Override(self._filter(table["filter"], line), serial, resources, place)
+        own_process = table.get("own_process", False)
+        if not isinstance(own_process, bool):
+            raise self._error("`own_process` must be true or false", self._line_of("own_process", start))
+        return Override(self._filter(table["filter"], line), serial, resources, own_process, place)
 
     def _needs(self, value: object, line: int | None) -> dict[str, int]:
         needs: dict[str, int] = {}

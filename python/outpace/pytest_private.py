@@ -162,6 +162,21 @@ def lead_live_log(config: pytest.Config, stream: Any) -> None:
         handler.capture_manager = None
 
 
+def make_tmp_base(config: pytest.Config) -> None:
+    """Now, so that forks share it: the one that makes it empties it."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None:
+        with contextlib.suppress(OSError):  # then a test that wants it tells
+            factory.getbasetemp()
+
+
+def number_tmp_paths_anew(config: pytest.Config) -> None:
+    """Other forks have made folders of which this process does not know."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if hasattr(factory, "_next_number"):
+        factory._next_number = {}  # type: ignore[union-attr]
+
+
 def move_tmp_paths(config: pytest.Config, basetemp: str | None) -> None:
     """Give ``tmp_path`` and its relatives a base folder of their own, made at first use."""
     factory = getattr(config, "_tmp_path_factory", None)

@@ -75,6 +75,7 @@ class Kind:
     W_STATUS = 73
     W_BELL = 74
     W_AHEAD = 75
+    W_ACTING = 85
     # coordinator -> template or worker
     INIT = 96
     FORK = 97
@@ -135,6 +136,10 @@ class Decoder:
             del buffer[:start]
         return frames
 
+    def rest(self) -> bytes:
+        """The beginning of a frame."""
+        return bytes(self._buffer)
+
 
 class Channel:
     """One end of a connection: blocking, frames out at once, frames in one by one."""
@@ -171,6 +176,16 @@ class Channel:
     def pending(self) -> Frame | None:
         """A frame that has been read already."""
         return self._frames.popleft() if self._frames else None
+
+    def unread(self) -> tuple[list[tuple[int, bytes]], bytes]:
+        """What has been read and not been received, for another process that goes on with this connection."""
+        return [tuple(each) for each in self._frames], self._decoder.rest()
+
+    def restore(self, unread: tuple[list[tuple[int, bytes]], bytes]) -> None:
+        frames, rest = unread
+        self._frames = deque(Frame(*each) for each in frames)
+        self._decoder = Decoder()
+        self._frames.extend(self._decoder.feed(rest))
 
     def is_readable(self) -> bool:
         """Whether there is something to receive now."""

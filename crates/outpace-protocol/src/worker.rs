@@ -21,6 +21,7 @@ mod kind {
     pub(super) const STATUS: u8 = 73;
     pub(super) const BELL: u8 = 74;
     pub(super) const AHEAD: u8 = 75;
+    pub(super) const ACTING: u8 = 85;
 
     pub(super) const INIT: u8 = 96;
     pub(super) const FORK: u8 = 97;
@@ -175,6 +176,8 @@ pub enum FromWorker {
     Ahead,
     /// There is something in the worker's ring that should be read now.
     Bell,
+    /// From now on a fork of the worker runs its tests and speaks for it; `None`: it does so itself again.
+    Acting(Option<i32>),
     /// The template reaped a fork.
     Exited(Exited),
     /// The template forked a worker, or could not.
@@ -208,6 +211,7 @@ impl FromWorker {
             kind::BYE => Self::Bye(frame.payload),
             kind::AHEAD => Self::Ahead,
             kind::BELL => Self::Bell,
+            kind::ACTING => Self::Acting(Some(reader.u32()?.cast_signed()).filter(|pid| *pid > 0)),
             kind::STATUS => Self::Status(String::from_utf8_lossy(&frame.payload).into_owned()),
             kind::EXITED => Self::Exited(from_json(frame.kind, &frame.payload)?),
             kind::FORKED => {
@@ -246,6 +250,7 @@ impl FromWorker {
             Self::Bye(blob) => Frame::write(kind::BYE, blob, out),
             Self::Ahead => Frame::write(kind::AHEAD, &[], out),
             Self::Bell => Frame::write(kind::BELL, &[], out),
+            Self::Acting(pid) => Frame::write(kind::ACTING, &pid.unwrap_or(0).to_le_bytes(), out),
             Self::Status(text) => Frame::write(kind::STATUS, text.as_bytes(), out),
             Self::Exited(exited) => Frame::write(kind::EXITED, &to_json(exited), out),
             Self::Forked { worker, outcome } => {

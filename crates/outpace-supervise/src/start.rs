@@ -131,6 +131,7 @@ impl Run {
                 self.never_lived(worker, format!("could not be forked: {why}"));
             }
             FromWorker::Hello(_)
+            | FromWorker::Acting(_)
             | FromWorker::Ahead
             | FromWorker::Bell
             | FromWorker::Exited(_)

@@ -45,6 +45,7 @@ class Live:
         self._label = ""
         # Files that capture writes to and the controller reads along, if it follows this worker.
         self._followed: list[int] = []
+        self._captures: list[Any] = []
         self._open(given)
 
     def _open(self, given: dict[str, Any]) -> None:
@@ -91,6 +92,7 @@ class Live:
         paths = self._given["followed"]
         for capture in pytest_private.fd_captures(config) if paths else ():
             if capture.targetfd:
+                self._captures.append(capture)
                 self._followed.append(pytest_private.follow_capture(capture, paths[capture.targetfd - 1]))
         if self._given["streams"] == "mute":
             null = os.open(os.devnull, os.O_WRONLY)
@@ -98,6 +100,15 @@ class Live:
                 os.dup2(null, number)
             os.close(null)
         self.say(worker_id)
+
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._followed)
+
+    def skip_followed(self) -> None:
+        """What forks of this process have captured is not this process's."""
+        for capture in self._captures:
+            capture.snap()
 
     # -- tests
 

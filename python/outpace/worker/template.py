@@ -47,6 +47,11 @@ class Forkable:
         found = detect.findings(self.baseline, self.environ, self.workerinput, config)
         return [finding.message for finding in found]
 
+    def obstacles(self, config: pytest.Config) -> list[str]:
+        """Those that also keep a worker from forking itself, under the id that it has."""
+        found = detect.findings(self.baseline, self.environ, self.workerinput, config)
+        return [finding.message for finding in found if finding.code != "worker-id"]
+
     def stop_watching(self) -> None:
         self.environ.uninstall()
         self.workerinput.stop()

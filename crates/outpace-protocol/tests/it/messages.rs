@@ -214,6 +214,7 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {
             .prop_map(|(worker, outcome)| FromWorker::Forked { worker, outcome }),
         Just(FromWorker::Bell),
         Just(FromWorker::Ahead),
+        proptest::option::of(1..i32::MAX).prop_map(FromWorker::Acting),
     ]
 }
 

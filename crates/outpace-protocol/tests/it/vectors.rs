@@ -268,6 +268,7 @@ fn from_worker() -> Vec<Sample> {
         ("W_STATUS", FromWorker::Status("collecting é.py".into()), json!({"text": "collecting é.py"})),
         ("W_BELL", FromWorker::Bell, json!({})),
         ("W_AHEAD", FromWorker::Ahead, json!({})),
+        ("W_ACTING", FromWorker::Acting(Some(4711)), json!({"pid": 4711})),
     ]
     .map(|(name, message, fields)| (name, Message::FromWorker(message), fields))
     .into()
