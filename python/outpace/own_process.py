@@ -25,7 +25,7 @@ def for_each(config: pytest.Config) -> bool:
 
 
 def checked(worker: WorkerSession, isolated: Collection[int]) -> Collection[int]:
-    """Raises ``pytest.UsageError`` where the process that collected may not be forked, unless that is what was asked."""
+    """Raises ``pytest.UsageError`` where the process that collected may not be forked."""
     from .plugin import start_method
     from .worker.isolation import obstacle
 

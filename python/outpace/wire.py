@@ -179,7 +179,7 @@ class Channel:
 
     def unread(self) -> tuple[list[tuple[int, bytes]], bytes]:
         """What has been read and not been received, for another process that goes on with this connection."""
-        return [tuple(each) for each in self._frames], self._decoder.rest()
+        return [(kind, payload) for kind, payload in self._frames], self._decoder.rest()
 
     def restore(self, unread: tuple[list[tuple[int, bytes]], bytes]) -> None:
         frames, rest = unread

@@ -20,12 +20,11 @@ import select
 import signal
 import struct
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from outpace import plain, pytest_private
-from outpace.wire import Kind
 
 from . import board, repairs_plugins, stacks
 from .repair import Identity, Template, repair
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 _NOT_AGAIN = frozenset({"stdio", "tmp_path"})
 _CHUNK = 1 << 16
 _LENGTH = struct.Struct("<Q")
+_INTERRUPT = {signal.SIGINT}
 
 
 def obstacle(worker: WorkerSession) -> str | None:
@@ -63,6 +63,7 @@ class Keeper:
     def run(self) -> None:
         """In place of the loop. Returns in the keeper at its end, and in each fork when it has run what it was for."""
         template = self._prepare()
+        self._loop.titles()
         index = self._loop.ask_idle()
         while index is not None and not self._loop.is_over_while_held():
             if self._fork(index, template):
@@ -98,17 +99,23 @@ class Keeper:
         near, far = os.pipe()
         template.before_fork()
         keeper = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
         pid = os.fork()
         if pid == 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
             os.close(near)
             self._far_end = far
             self._become_fork(index, identity, keeper, template)
             return True
         os.close(far)
-        try:
-            self._take_over(pid, near)
-        finally:
-            os.close(near)
+        handler = signal.getsignal(signal.SIGINT)
+        # Meant for whoever runs the test, as long as it is not known that that is not this process.
+        signal.signal(signal.SIGINT, lambda number, frame: os.kill(pid, number))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
+        data = _until_its_end(pid, near)
+        signal.signal(signal.SIGINT, handler)
+        _, status = os.waitpid(pid, 0)
+        self._take_over(status, data)
         return False
 
     def _become_fork(self, index: int, identity: Identity, keeper: int, template: Template) -> None:
@@ -120,7 +127,7 @@ class Keeper:
         repair(self.config, identity, template, skip=skip)
         pytest_private.number_tmp_paths_anew(self.config)
         stacks.install(worker.lane)
-        worker.reporting.send(Kind.W_ACTING, struct.pack("<i", os.getpid()))
+        worker.reporting.acting(os.getpid())
         self.config.hook.pytest_outpace_worker_forked(config=self.config)
         if index in self.isolated:
             self._loop.run_alone(index)
@@ -144,12 +151,10 @@ class Keeper:
 
     # -- in the keeper
 
-    def _take_over(self, pid: int, near: int) -> None:
-        data = _until_its_end(pid, near)
-        _, status = os.waitpid(pid, 0)
+    def _take_over(self, status: int, data: bytes) -> None:
         worker = self.worker
         worker.lane.tell_stacks(stacks.descriptor())
-        worker.reporting.send(Kind.W_ACTING, struct.pack("<i", 0))
+        worker.reporting.acting(0)
         if status or len(data) < _LENGTH.size or len(data) - _LENGTH.size < _LENGTH.unpack_from(data)[0]:
             _end_as(status)
         left = plain.loads(data[_LENGTH.size :])
@@ -168,12 +173,13 @@ class Keeper:
 
 
 def _until_its_end(pid: int, near: int) -> bytes:
-    """What the fork wrote, when it has ended; what it left running ends with it."""
+    """What the fork wrote, when it has ended; what it left running ends with it. Closes the pipe."""
     try:
         pidfd = os.pidfd_open(pid)
     except (AttributeError, OSError):
         # Then its end is that of the pipe, which what it left running may hold open.
-        return b"".join(iter(lambda: os.read(near, _CHUNK), b""))
+        with open(near, "rb") as file:
+            return file.read()
     os.set_blocking(near, False)
     poll = select.poll()
     poll.register(near, select.POLLIN)
@@ -196,6 +202,7 @@ def _until_its_end(pid: int, near: int) -> bytes:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     os.close(pidfd)
+    os.close(near)
     return data
 
 

@@ -19,7 +19,7 @@ from outpace.wire import Kind
 from . import board
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     import pytest
 
@@ -93,10 +93,11 @@ class Loop:
         # Tests that another process runs, and the one that ended this loop: :mod:`outpace.worker.isolation`.
         self.left_to_keeper: Collection[int] = ()
         self.left: int | None = None
+        self._titles: Callable[[str], None] | None = None
 
     def run(self, first: int | None = None) -> None:
         session = self.session
-        titles = _titles()
+        titles = self.titles()
         pytest_private.resolve_nextitem_at_teardown(session.config, _real)
         index = self.ask_idle() if first is None else first
         while index is not None and index not in self.left_to_keeper and not self.is_over_while_held():
@@ -110,8 +111,7 @@ class Loop:
 
     def run_alone(self, index: int) -> None:
         """One test, after which everything is torn down."""
-        titles = _titles()
-        titles(f"[pytest-xdist running] {self.session.items[index].nodeid}")
+        self.titles()(f"[pytest-xdist running] {self.session.items[index].nodeid}")
         self._run_one(index, None)
         self.left = None
 
@@ -125,6 +125,16 @@ class Loop:
             setattr(self, name, state[name])
         self._granted = deque(state["_granted"])
         self.channel.restore(state["unread"])
+
+    def titles(self) -> Callable[[str], None]:
+        """``setproctitle``, where it is installed; process titles are a courtesy."""
+        if self._titles is None:
+            try:
+                from setproctitle import setproctitle
+            except ImportError:
+                setproctitle = _no_title
+            self._titles = setproctitle
+        return self._titles
 
     def is_over_while_held(self) -> bool:
         """Waits as long as no test is to start; True when none is to start any more."""
@@ -216,10 +226,5 @@ def _real(nextitem: object) -> object:
     return nextitem.resolve() if isinstance(nextitem, NextItem) else nextitem
 
 
-def _titles() -> Any:
-    """``setproctitle``, where it is installed; process titles are a courtesy."""
-    try:
-        from setproctitle import setproctitle
-    except ImportError:
-        return lambda title: None
-    return setproctitle
+def _no_title(title: str) -> None:
+    """Nothing shows it."""
