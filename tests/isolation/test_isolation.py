@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from project import Project
@@ -168,6 +172,65 @@ def test_one_worker_is_one_worker(project: Project, method: str) -> None:
     ]
 
 
+def test_what_plugins_say_at_the_end_of_each_session(project: Project) -> None:
+    """Told by the same hook, once for all that say the same."""
+    project.files(
+        conftest="""
+        import pytest
+        RAN = []
+        @pytest.hookimpl(optionalhook=True)
+        def pytest_testnodedown(node, error):
+            with open("told.txt", "a") as file:
+                file.write(" ".join(map(str, node.workeroutput["ran"])) + "\\n")
+        def pytest_runtest_logreport(report):
+            if report.when == "call":
+                RAN.append(report.nodeid[-2] if report.nodeid[-2] in "012" else "x")
+        def pytest_sessionfinish(session):
+            if hasattr(session.config, "workeroutput"):
+                session.config.workeroutput["ran"] = RAN
+    """,
+        test_a="""
+        import pytest
+        @pytest.mark.parametrize("number", range(10))
+        def test_a(number): pass
+    """,
+    )
+    run = project.run("-n1", "--isolate-each")
+    assert run.counts == {"passed": 10}
+    told = (project.path / "told.txt").read_text().splitlines()
+    assert told == ["0", "1", "2", "x", ""], "the last is what the worker itself says"
+
+
+def test_an_interrupt(project: Project) -> None:
+    """Ctrl-C while a test runs in a fork: it is torn down, nothing is left, the run says what had not run."""
+    project.files(
+        test_a="""
+        import os, pathlib, time, pytest
+        @pytest.fixture
+        def torn_down():
+            yield
+            pathlib.Path("torn").touch()
+        def test_a(torn_down):
+            pathlib.Path("pid").write_text(str(os.getpid()))
+            time.sleep(1000)
+        def test_b(): pass
+    """
+    )
+    command = [sys.executable, "-m", "pytest", "-n1", "--isolate-each"]
+    with subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE, text=True) as process:
+        pid = project.path / "pid"
+        for _ in range(3000):
+            if pid.exists() and pid.read_text():
+                break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "1 of 2 tests were not run" in out or "0 of 2 tests had run" in out, out
+    assert (project.path / "torn").exists()
+    assert not Path(f"/proc/{pid.read_text()}").exists()
+
+
 def test_a_crash(project: Project, method: str) -> None:
     project.files(
         test_a="""
@@ -301,12 +364,12 @@ def test_how_tests_end_the_run(project: Project) -> None:
 
 def test_an_internal_error(project: Project) -> None:
     project.files(
-        conftest="def pytest_runtest_protocol(item):\n    if item.name == 'test_b': raise ValueError('broken plugin')\n",
+        conftest="def pytest_runtest_protocol(item):\n    if item.name == 'test_b': raise ValueError('broken')\n",
         test_a="def test_a(): pass\ndef test_b(): pass\ndef test_c(): pass\n",
     )
     run = project.run("-n1", "--isolate-each")
     assert run.ret == 3
-    assert "broken plugin" in run.out + run.err
+    assert "ValueError: broken" in run.out + run.err
 
 
 def test_what_a_test_leaves_running_ends_with_it(project: Project) -> None:

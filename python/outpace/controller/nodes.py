@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from outpace.launch import Coordinator
 
 
+_OF_THE_SESSION = ("exitstatus", "shouldfail", "shouldstop")
+
+
 class Gateway:
     """What plugins read of an execnet gateway; it leads nowhere."""
 
@@ -55,6 +58,8 @@ class Node(WorkerController):  # type: ignore[misc]
         super().__init__(manager, gateway, config, putevent)
         self.number = int(gateway.id[2:])
         self.pid: int | None = None
+        # What plugins said at the ends of sessions of its forks.
+        self.fork_outputs: list[dict[str, Any]] = []
 
     __hash__ = object.__hash__
 
@@ -75,6 +80,19 @@ class Node(WorkerController):  # type: ignore[misc]
 
     def ensure_teardown(self) -> None:
         """There is nothing to close: the coordinator ends workers."""
+
+    def tell_forks(self) -> None:
+        """Before it is told that it is down itself: for each of its forks that has something else for plugins."""
+        outputs, self.fork_outputs = self.fork_outputs, []
+        own = getattr(self, "workeroutput", None)
+        for output in outputs:
+            if own is None or any(output[name] != own.get(name) for name in output if name not in _OF_THE_SESSION):
+                self.workeroutput = output
+                self.config.hook.pytest_testnodedown(node=self, error=None)
+        if own is not None:
+            self.workeroutput = own
+        elif outputs:
+            del self.workeroutput
 
 
 Node.__name__ = Node.__qualname__ = "WorkerController"  # repr(node) is what users see

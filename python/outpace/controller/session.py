@@ -304,6 +304,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.replay.loose_report(node, content["data"])
         elif name == "memory":
             self.memory.grown(**content)
+        elif name == "fork_output":
+            node.fork_outputs.append(content["output"])
         elif name == "internal_error":
             self._on_internal_error(node, content["text"])
         else:
@@ -335,6 +337,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         nodeid = self._ids[down["item"]] if down["item"] is not None else None
         if self.live is not None:
             self.live.down(node)
+        if node.fork_outputs:
+            node.tell_forks()
         if down["crashed"]:
             self.crashes.down(node, nodeid, down)
         elif hasattr(node, "workeroutput"):

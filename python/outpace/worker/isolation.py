@@ -20,7 +20,7 @@ import select
 import signal
 import struct
 from collections.abc import Collection
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from .session import WorkerSession
 
 # The keeper's streams, folder and connection are right already; each fork goes on with them.
-_NOT_AGAIN = frozenset({"stdio", "tmp_path"})
+_NOT_AGAIN = frozenset({"stdio", "tmp_path", "allure"})
+# What every session writes into ``workeroutput``; the rest is of plugins.
+_OF_THE_SESSION = frozenset({"exitstatus", "shouldfail", "shouldstop"})
 _CHUNK = 1 << 16
 _LENGTH = struct.Struct("<Q")
 _INTERRUPT = {signal.SIGINT}
@@ -51,6 +53,8 @@ class Keeper:
         self.worker = worker
         self.config = worker.config
         self.isolated = isolated
+        # Each of the different outputs that forks had for plugins of the controller.
+        self._outputs: set[bytes] = set()
         # In a fork: where it hands over what it leaves behind.
         self._far_end = -1
         self._loop: Loop = worker.loop
@@ -143,6 +147,7 @@ class Keeper:
             "shouldstop": session.shouldstop,
             "testsfailed": session.testsfailed,
             "loop": self._loop.state(),
+            "workeroutput": self.config.workeroutput,  # type: ignore[attr-defined]
         }
         data = plain.dumps(left)
         view = memoryview(_LENGTH.pack(len(data)) + data)
@@ -160,6 +165,7 @@ class Keeper:
         left = plain.loads(data[_LENGTH.size :])
         if worker.live is not None:
             worker.live.skip_followed()
+        self._pass_on(left["workeroutput"])
         worker.lane.enter(board.IDLE)
         session = self._loop.session
         session.testsfailed = left["testsfailed"]
@@ -170,6 +176,14 @@ class Keeper:
         if left["exitstatus"] == pytest.ExitCode.INTERNAL_ERROR:
             # It has said so itself.
             session.shouldstop = "internal error"
+
+
+    def _pass_on(self, output: dict[str, Any]) -> None:
+        """What plugins said at the end of the fork's session, unless another fork has said the same."""
+        told = plain.dumps({name: value for name, value in output.items() if name not in _OF_THE_SESSION})
+        if told not in self._outputs:
+            self._outputs.add(told)
+            self.worker.reporting.event("fork_output", output=output)
 
 
 def _until_its_end(pid: int, near: int) -> bytes:
