@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from .filters import Matcher, Subject
     from .pyproject import Override
 
-SERIAL, RESOURCE = "serial", "resource"
+SERIAL, RESOURCE, OWN_PROCESS = "serial", "resource", "own_process"
 DESCRIPTIONS = (
     "serial(reason=None): no other test runs while this one does.",
     "resource(name, amount=1): held while the test runs; of a resource that is not declared in "
     "[tool.outpace.resources] there is one.",
+    "own_process: runs in a process of its own, forked from what was collected.",
 )
+_NAMES = (SERIAL, RESOURCE, OWN_PROCESS)
 USAGE = 'write resource("db"), resource("gpu", 2) or resource("memory", "4GB")'
 
 settings_key = pytest.StashKey[Settings]()
@@ -54,6 +56,7 @@ class Fact:
         self.is_serial = False
         # A marker or an override has said whether it is.
         self.says_serial = False
+        self.has_own_process = False
         self.reason = ""
         self.needs: dict[str, int] = {}
         # Resources that a fixture holds which outlives the test.
@@ -73,7 +76,7 @@ class Marks:
 
     def head(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
         """As it travels; empty when there is nothing to tell. ``docs/design/protocol.md`` says what it looks like."""
-        if not self.facts and not self.unmatched:
+        if not self.unmatched and not any(fact.is_serial or fact.needs for fact in self.facts.values()):
             return {}
         serial: list[int] = []
         reasons: dict[str, str] = {}
@@ -119,6 +122,13 @@ class Marks:
         timeouts = self.timeouts
         return {index: timeouts[item] for index, item in enumerate(items) if item in timeouts} if timeouts else {}
 
+    def isolated(self, items: Sequence[pytest.Item]) -> frozenset[int]:
+        """The indices of tests that run in processes of their own."""
+        if not self.facts:
+            return frozenset()
+        facts = ((index, self.facts.get(item)) for index, item in enumerate(items))
+        return frozenset(index for index, fact in facts if fact is not None and fact.has_own_process)
+
     def environ(self, item: pytest.Item) -> dict[str, str]:
         """What the test finds in its environment when it is the only one that runs."""
         fact = self.facts.get(item)
@@ -150,7 +160,7 @@ def evaluate(config: pytest.Config, items: Sequence[pytest.Item]) -> Marks:
                 _apply_override(fact, override, item, subject)
                 if override.timeout is not None and not item.get_closest_marker("timeout"):
                     marks.timeouts.setdefault(item, override.timeout)
-        if fact is not None and (fact.is_serial or fact.needs):
+        if fact is not None and (fact.is_serial or fact.needs or fact.has_own_process):
             _check(fact, item, settings)
             marks.facts[item] = fact
     if not _is_narrowed(config):
@@ -161,7 +171,7 @@ def evaluate(config: pytest.Config, items: Sequence[pytest.Item]) -> Marks:
 
 def _marks_of(node: Any, seen: dict[Any, tuple[pytest.Mark, ...]]) -> tuple[pytest.Mark, ...]:
     """The node's own marks of ours, then those of what it is in."""
-    own = tuple(mark for mark in node.own_markers if mark.name in (SERIAL, RESOURCE))
+    own = tuple(mark for mark in node.own_markers if mark.name in _NAMES)
     parent = node.parent
     if parent is None:
         return own
@@ -174,6 +184,9 @@ def _apply_mark(fact: Fact, mark: pytest.Mark, item: pytest.Item) -> None:
     if mark.name == SERIAL:
         fact.is_serial = fact.says_serial = True
         fact.reason = fact.reason or str(mark.args[0] if mark.args else mark.kwargs.get("reason", ""))
+        return
+    if mark.name == OWN_PROCESS:
+        fact.has_own_process = True
         return
     from . import amounts
 
@@ -192,6 +205,7 @@ def _apply_override(fact: Fact, override: Override, item: pytest.Item, subject: 
         fact.says_serial = True
         fact.is_serial = bool(override.serial)
         fact.reason = override.serial if isinstance(override.serial, str) else ""
+    fact.has_own_process |= override.own_process
     outlives = bool(override.resources) and _some_outlive(item, subject, override.filter.fixtures)
     for name, amount in override.resources.items():
         fact.needs.setdefault(name, amount)

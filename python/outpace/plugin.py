@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import debugger, entry, forked_start, marks, timeouts
-from .controller import elastic, heap, memory, retries
+from . import debugger, entry, forked_start, marks, own_process, timeouts
+from .controller import elastic, heap, memory, retries, shown
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     elastic.add_options(parser, group)
     memory.add_options(parser, group)
     debugger.add_options(parser, group)
+    shown.add_options(group)
+    own_process.add_options(parser, group)
 
 
 @pytest.hookimpl(trylast=True)

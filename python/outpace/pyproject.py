@@ -18,7 +18,7 @@ import pytest
 from . import amounts, filters
 
 _TABLES = ("resources", "overrides")
-_KEYS = ("filter", "serial", "resources", "timeout")
+_KEYS = ("filter", "serial", "resources", "timeout", "own_process")
 
 
 class Resource(NamedTuple):
@@ -33,6 +33,7 @@ class Override(NamedTuple):
     serial: bool | str | None
     resources: Mapping[str, int]
     timeout: float | None
+    own_process: bool
     place: str
 
 
@@ -93,7 +94,10 @@ class _Reader:
         resources = self._needs(table.get("resources", {}), self._line_of("resources", start))
         place = f"{self.path.name}:{line + 1}" if line is not None else self.path.name
         timeout = self._timeout(table.get("timeout"), self._line_of("timeout", start))
-        return Override(self._filter(table["filter"], line), serial, resources, timeout, place)
+        own_process = table.get("own_process", False)
+        if not isinstance(own_process, bool):
+            raise self._error("`own_process` must be true or false", self._line_of("own_process", start))
+        return Override(self._filter(table["filter"], line), serial, resources, timeout, own_process, place)
 
     def _timeout(self, value: object, line: int | None) -> float | None:
         if value is None:

@@ -80,6 +80,7 @@ class Kind:
     W_AHEAD = 75
     W_WANT_TERMINAL = 76
     W_LEAVE_TERMINAL = 77
+    W_ACTING = 85
     # coordinator -> template or worker
     INIT = 96
     FORK = 97
@@ -141,6 +142,10 @@ class Decoder:
             del buffer[:start]
         return frames
 
+    def rest(self) -> bytes:
+        """The beginning of a frame."""
+        return bytes(self._buffer)
+
 
 class Channel:
     """One end of a connection: blocking, frames out at once, frames in one by one."""
@@ -181,6 +186,16 @@ class Channel:
     def put_back(self, frames: list[Frame]) -> None:
         """Frames that were received and not used come next, in their order."""
         self._frames.extendleft(reversed(frames))
+
+    def unread(self) -> tuple[list[tuple[int, bytes]], bytes]:
+        """What has been read and not been received, for another process that goes on with this connection."""
+        return [(kind, payload) for kind, payload in self._frames], self._decoder.rest()
+
+    def restore(self, unread: tuple[list[tuple[int, bytes]], bytes]) -> None:
+        frames, rest = unread
+        self._frames = deque(Frame(*each) for each in frames)
+        self._decoder = Decoder()
+        self._frames.extend(self._decoder.feed(rest))
 
     def is_readable(self) -> bool:
         """Whether there is something to receive now."""

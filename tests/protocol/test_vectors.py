@@ -73,6 +73,7 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "W_ASK": layout("<II", "position", "running"),
     "W_EVENT": layout("", blob="blob"),
     "W_BYE": layout("", blob="blob"),
+    "W_ACTING": layout("<i", "pid"),
     "W_STATUS": lambda fields: fields["text"].encode(),
     "INIT": layout("<I", "lane", blob="input"),
     "FORK": layout("<II", "worker", "lane", blob="input"),

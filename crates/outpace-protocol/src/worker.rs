@@ -23,6 +23,7 @@ mod kind {
     pub(super) const AHEAD: u8 = 75;
     pub(super) const WANT_TERMINAL: u8 = 76;
     pub(super) const LEAVE_TERMINAL: u8 = 77;
+    pub(super) const ACTING: u8 = 85;
 
     pub(super) const INIT: u8 = 96;
     pub(super) const FORK: u8 = 97;
@@ -188,6 +189,8 @@ pub enum FromWorker {
     LeaveTerminal,
     /// There is something in the worker's ring that should be read now.
     Bell,
+    /// From now on a fork of the worker runs its tests and speaks for it; `None`: it does so itself again.
+    Acting(Option<i32>),
     /// The template reaped a fork.
     Exited(Exited),
     /// The template forked a worker, or could not.
@@ -223,6 +226,7 @@ impl FromWorker {
             kind::BELL => Self::Bell,
             kind::WANT_TERMINAL => Self::WantTerminal,
             kind::LEAVE_TERMINAL => Self::LeaveTerminal,
+            kind::ACTING => Self::Acting(Some(reader.u32()?.cast_signed()).filter(|pid| *pid > 0)),
             kind::STATUS => Self::Status(String::from_utf8_lossy(&frame.payload).into_owned()),
             kind::EXITED => Self::Exited(from_json(frame.kind, &frame.payload)?),
             kind::FORKED => {
@@ -263,6 +267,7 @@ impl FromWorker {
             Self::Bell => Frame::write(kind::BELL, &[], out),
             Self::WantTerminal => Frame::write(kind::WANT_TERMINAL, &[], out),
             Self::LeaveTerminal => Frame::write(kind::LEAVE_TERMINAL, &[], out),
+            Self::Acting(pid) => Frame::write(kind::ACTING, &pid.unwrap_or(0).to_le_bytes(), out),
             Self::Status(text) => Frame::write(kind::STATUS, text.as_bytes(), out),
             Self::Exited(exited) => Frame::write(kind::EXITED, &to_json(exited), out),
             Self::Forked { worker, outcome } => {

@@ -173,6 +173,7 @@ impl Run {
         worker.deadline = None;
         let crashed = !worker.said_bye;
         let (interrupted, was_template, pid) = (worker.interrupted, worker.is_template, worker.pid);
+        let processes = worker.pids();
         let hung = worker.hung;
         // The front is running if it was claimed; what was claimed behind it was only looked at as the next test.
         let running = worker.pop_claimed(closed.position);
@@ -183,7 +184,7 @@ impl Run {
         if !worker.status.is_empty() {
             cause = format!("{cause} while {}", worker.status);
         }
-        if let Some(pid) = pid {
+        for pid in processes {
             // What its tests left running goes with it.
             self.act(Action::Kill(pid));
         }

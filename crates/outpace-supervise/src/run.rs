@@ -241,6 +241,11 @@ impl Run {
                 self.on_ask(worker, position, if running { Asking::Running } else { Asking::Idle });
             }
             FromWorker::Ahead => self.on_ahead(worker),
+            FromWorker::Acting(pid) => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.acting = pid;
+                }
+            }
             FromWorker::Event(blob) => self.tell(ToController::Event { worker, blob }),
             FromWorker::Status(text) => {
                 if let Some(worker) = self.workers.get_mut(&worker) {

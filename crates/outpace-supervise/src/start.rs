@@ -133,6 +133,7 @@ impl Run {
                 self.never_lived(worker, format!("could not be forked: {why}"));
             }
             FromWorker::Hello(_)
+            | FromWorker::Acting(_)
             | FromWorker::Ahead
             | FromWorker::Bell
             | FromWorker::Exited(_)

@@ -78,6 +78,8 @@ class Lending:
             if session.ending.is_early:
                 raise NoTerminal("the run is being stopped")
             if os.isatty(stdin):
+                if session.live is not None:
+                    session.live.pump()
                 self._announce(wanted)
             loan = Loan(stdin, wanted["pid"])
         except NoTerminal as error:
@@ -98,7 +100,8 @@ class Lending:
     def _wait(self, turn: int, unread: list[Frame]) -> None:
         coordinator = self.session.coordinator
         while True:
-            frame = coordinator.receive(self.session.interrupts.wait)
+            # What is shown live waits in its pipes meanwhile.
+            frame = coordinator.receive(lambda fd: self.session.interrupts.wait([fd]))
             if frame.kind == Kind.RETURNED and int(turn) == _turn(frame):
                 return
             unread.append(frame)

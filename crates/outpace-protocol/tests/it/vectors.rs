@@ -283,6 +283,7 @@ fn from_worker() -> Vec<Sample> {
         ("W_AHEAD", FromWorker::Ahead, json!({})),
         ("W_WANT_TERMINAL", FromWorker::WantTerminal, json!({})),
         ("W_LEAVE_TERMINAL", FromWorker::LeaveTerminal, json!({})),
+        ("W_ACTING", FromWorker::Acting(Some(4711)), json!({"pid": 4711})),
     ]
     .map(|(name, message, fields)| (name, Message::FromWorker(message), fields))
     .into()
