@@ -8,7 +8,7 @@ fn project(files: &[(&str, &str)]) -> Project {
 }
 
 fn shown(files: &[(&str, &str)]) -> String {
-    show(&plan(&project(files), Wishes::default()).unwrap())
+    show(&plan(&project(files), Wishes::default()).expect("a plan"))
 }
 
 fn show(plan: &Plan) -> String {
@@ -26,7 +26,7 @@ fn show(plan: &Plan) -> String {
 
 /// Only what is added, where nothing is to be taken out.
 fn added(files: &[(&str, &str)]) -> String {
-    let plan = plan(&project(files), Wishes::default()).unwrap();
+    let plan = plan(&project(files), Wishes::default()).expect("a plan");
     let mut lines = Vec::new();
     for change in &plan.changes {
         for line in change.diff().lines().skip(2) {
@@ -221,7 +221,6 @@ ci = ["pytest_xdist", "outpace"]
 "#;
     let requirements = "pytest\npytest-xdist==3.6 ; python_version > '3'\n";
     let tox = "[testenv]\ndeps =\n    pytest\n    pytest-xdist\n";
-    let poetry = "[tool.poetry.dev-dependencies]\npytest = \"*\"\npytest-xdist = \"^3\" # fast\n";
     let wishes = Wishes { replace_xdist: true, ..Wishes::default() };
     let first =
         project(&[("pyproject.toml", text), ("requirements-dev.txt", requirements), ("tox.ini", tox)]);
@@ -266,6 +265,12 @@ ci = ["pytest_xdist", "outpace"]
     -    pytest-xdist
     +    outpace
     "#);
+}
+
+#[test]
+fn xdist_is_replaced_in_poetrys_tables() {
+    let wishes = Wishes { replace_xdist: true, ..Wishes::default() };
+    let poetry = "[tool.poetry.dev-dependencies]\npytest = \"*\"\npytest-xdist = \"^3\" # fast\n";
     insta::assert_snapshot!(show(&plan(&project(&[("pyproject.toml", poetry)]), wishes).unwrap()), @r#"
     pyproject.toml: outpace in place of pytest-xdist in [tool.poetry.dev-dependencies]
     pyproject.toml: `-n auto` and the serial marker in a new [tool.pytest.ini_options]
@@ -335,6 +340,10 @@ fn a_project_that_lists_pytest_nowhere() {
 
     note: no list of test dependencies was found: install it with `pip install outpace`
     "#);
+}
+
+#[test]
+fn a_project_without_pyproject_that_lists_pytest_nowhere() {
     insta::assert_snapshot!(added(&[("requirements.txt", "flask\n")]), @r"
     +[pytest]
     +addopts = -n auto
