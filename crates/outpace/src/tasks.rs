@@ -2,6 +2,9 @@
 
 mod compare;
 mod init;
+mod pytest_run;
+mod scratch;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
