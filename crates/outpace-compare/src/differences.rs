@@ -90,7 +90,8 @@ fn ends(runs: &Runs, expected: Option<i32>, is_explained: bool) -> Vec<(Engine, 
             return Some(format!("ended with {code} before it could report"));
         }
         if reading.left > 0 {
-            return Some(format!("left {} processes running", reading.left));
+            let processes = if reading.left == 1 { "process" } else { "processes" };
+            return Some(format!("left {} {processes} running", reading.left));
         }
         match expected {
             Some(expected) if reading.exit != Some(expected) && !is_explained => {

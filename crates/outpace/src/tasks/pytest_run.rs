@@ -1,5 +1,6 @@
 //! One run of the project's pytest, watched from outside: what it reported, what it took, what it left behind.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -126,18 +127,16 @@ fn end_what_is_left() -> io::Result<usize> {
         outpace_os::reap();
         thread::sleep(Duration::from_millis(5));
     }
-    let mut killed = 0;
+    let mut killed = BTreeSet::new();
     while outpace_os::has_children() {
-        for child in outpace_os::children() {
-            if outpace_os::is_alive(child) {
-                outpace_os::kill(child, Signal::Kill)?;
-                killed += 1;
-            }
+        for child in outpace_os::children().into_iter().filter(|child| outpace_os::is_alive(*child)) {
+            outpace_os::kill(child, Signal::Kill)?;
+            killed.insert(child);
         }
         outpace_os::reap();
         thread::sleep(Duration::from_millis(1));
     }
-    Ok(killed)
+    Ok(killed.len())
 }
 
 /// The last lines of what a run printed.
@@ -152,8 +151,9 @@ pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf, CommandError> {
     let named = named.unwrap_or(Path::new("."));
     let folder =
         named.canonicalize().map_err(|source| CommandError::NoFolder { folder: named.to_owned(), source })?;
-    if folder.is_dir() {
-        return Ok(folder);
+    match fs::metadata(&folder) {
+        Ok(found) if found.is_dir() => Ok(folder),
+        Ok(_) => Err(CommandError::NoFolder { folder, source: io::ErrorKind::NotADirectory.into() }),
+        Err(source) => Err(CommandError::NoFolder { folder, source }),
     }
-    Err(CommandError::NoFolder { folder, source: io::ErrorKind::NotADirectory.into() })
 }
