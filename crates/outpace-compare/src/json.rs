@@ -1,4 +1,4 @@
-//! What programs read. `docs/compare.md` describes it.
+//! What programs read. `docs/commands.md` describes it.
 
 use serde_json::{Value, json as value};
 

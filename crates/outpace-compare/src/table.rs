@@ -1,7 +1,12 @@
 //! What people read.
 
+use std::collections::BTreeSet;
+
 use crate::differences::{Comparison, Difference};
 use crate::numbers::{Engine, Runs};
+
+/// How many differences of an engine are printed.
+const MOST_SHOWN: usize = 20;
 
 /// A row an engine: what it took, how it ended.
 pub fn table(all: &[Runs]) -> String {
@@ -52,8 +57,17 @@ pub fn conclusion(all: &[Runs], comparison: &Comparison) -> String {
             lines.push(format!("{}: every test ends as under plain pytest", runs.engine.name()));
         } else if !of_engine.is_empty() {
             lines.push(format!("{}: not as under plain pytest:", runs.engine.name()));
-            lines.extend(of_engine.iter().map(|each| line(each, runs.readings.len())));
+            lines.extend(of_engine.iter().take(MOST_SHOWN).map(|each| line(each, runs.readings.len())));
+            if let Some(more) = of_engine.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+                lines.push(format!("  and {more} more: --json FILE has them all"));
+            }
         }
+    }
+    if is_parallels_fault(comparison) {
+        lines.push(
+            "what differs under both meets other tests: `outpace --retry-alone` names what ran beside it"
+                .to_owned(),
+        );
     }
     lines.extend(comparison.ends.iter().map(|(engine, text)| format!("{}: {text}", engine.name())));
     if !comparison.flaky.is_empty() {
@@ -62,6 +76,16 @@ pub fn conclusion(all: &[Runs], comparison: &Comparison) -> String {
     }
     lines.extend(speed(all));
     lines.join("\n")
+}
+
+/// Whether what differs under outpace also differs under xdist: then no engine is to blame.
+fn is_parallels_fault(comparison: &Comparison) -> bool {
+    let of = |engine: Engine| {
+        let found = comparison.differences.iter().filter(move |each| each.engine == engine);
+        found.map(|each| (&each.node, &each.phase)).collect::<BTreeSet<_>>()
+    };
+    let ours = of(Engine::Outpace);
+    !ours.is_empty() && ours.is_subset(&of(Engine::Xdist))
 }
 
 fn line(difference: &Difference, runs: usize) -> String {

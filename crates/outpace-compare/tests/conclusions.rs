@@ -92,6 +92,32 @@ fn a_test_that_disagrees_with_itself_counts_against_nobody() {
 }
 
 #[test]
+fn what_differs_in_parallel_under_any_engine_is_said_to() {
+    let bad = [("a", "failed"), ("b", "failed")];
+    let plain = runs(Engine::Pytest, vec![reading(&GOOD, 1, 1.0)]);
+    let ours = runs(Engine::Outpace, vec![reading(&bad, 1, 1.0)]);
+    let text = |xdist: &[(&str, &str)]| {
+        shown(&[plain.clone(), runs(Engine::Xdist, vec![reading(xdist, 1, 1.0)]), ours.clone()])
+    };
+    assert!(text(&bad).contains("differs under both"));
+    assert!(!text(&GOOD).contains("differs under both"));
+}
+
+#[test]
+fn a_long_list_is_cut() {
+    let names: Vec<String> = (0..30).map(|number| format!("t{number}")).collect();
+    let all_are =
+        |outcome: &'static str| names.iter().map(|name| (name.as_str(), outcome)).collect::<Vec<_>>();
+    let all = [
+        runs(Engine::Pytest, vec![reading(&all_are("passed"), 0, 1.0)]),
+        runs(Engine::Outpace, vec![reading(&all_are("failed"), 1, 1.0)]),
+    ];
+    let text = shown(&all);
+    assert_eq!(text.matches("passed → failed").count(), 20);
+    assert!(text.contains("  and 10 more: --json FILE has them all"), "{text}");
+}
+
+#[test]
 fn other_ends_are_told() {
     let silent = Reading { record: None, exit: None, peak_bytes: None, ..reading(&[], 0, 1.0) };
     let untidy = Reading { left: 2, ..reading(&GOOD, 1, 2.0) };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use outpace_os::{
     Pid, ProcessFacts, Signal, children, descendants, ended_children_cpu_seconds, facts, is_alive, kill,
-    oom_kills, proportional_memory, spawn, usable_cpus,
+    oom_kills, spawn, usable_cpus,
 };
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -66,18 +66,6 @@ fn what_children_used_counts_once_they_are_reaped() {
     kill(grandchild, Signal::Kill).unwrap();
     end(computing);
     assert!(ended_children_cpu_seconds() - before > 0.15, "the shell waited for it");
-}
-
-#[test]
-fn shared_memory_is_counted_in_shares() {
-    let _alone = alone();
-    let sleeping = start(&["sleep", "100"]);
-    until("it to sleep", || facts(sleeping).state == Some('S'));
-    let (share, resident) = (proportional_memory(sleeping).unwrap(), facts(sleeping).rss_bytes.unwrap());
-    assert!(share > 0 && share <= resident, "{share} {resident}");
-    kill(sleeping, Signal::Kill).unwrap();
-    end(sleeping);
-    assert_eq!(proportional_memory(sleeping), None);
 }
 
 #[test]
