@@ -28,7 +28,14 @@ LAYERS: dict[str, frozenset[str]] = {
     "outpace": frozenset({"outpace-os", "outpace-compare", "outpace-runner", "outpace-setup"}),
 }
 # Pure crates: nothing that could do I/O or read a clock.
-PURE = {"outpace-compare", "outpace-model", "outpace-protocol", "outpace-schedule", "outpace-setup", "outpace-supervise"}
+PURE = {
+    "outpace-compare",
+    "outpace-model",
+    "outpace-protocol",
+    "outpace-schedule",
+    "outpace-setup",
+    "outpace-supervise",
+}
 PURE_MAY_USE = {"serde", "serde_json", "similar", "thiserror", "toml_edit"}
 UNSAFE = {"outpace-os"}
 

@@ -43,7 +43,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, None]:
     option = config.option
-    asked = getattr(option, "numprocesses", None) is not None or any(getattr(option, x, None) for x in ("tx", "distload"))
+    distributed = any(getattr(option, name, None) for name in ("tx", "distload"))
+    asked = distributed or getattr(option, "numprocesses", None) is not None
     if PARALLEL in os.environ and not asked and not hasattr(config, "workerinput"):
         option.numprocesses = "auto"
     yield

@@ -37,6 +37,7 @@ impl Record {
     }
 
     /// How each phase of each test ended: `passed`, or several words where a phase was reported several times.
+    /// A test that a plugin runs again is set up and torn down again, which says nothing new.
     ///
     /// What a file's collection ended as is a phase `collect` of that file.
     pub(crate) fn outcomes(&self) -> BTreeMap<(String, String), String> {
@@ -46,11 +47,14 @@ impl Record {
         let reported =
             self.reports.iter().map(|(node, phase, outcome)| (own_id(node), phase.clone(), outcome));
         for (node, phase, outcome) in collected.chain(reported) {
+            let is_test = phase == "call";
             let words = found.entry((node, phase)).or_default();
-            if !words.is_empty() {
+            if words.is_empty() {
+                words.push_str(outcome);
+            } else if is_test || !words.split(' ').any(|word| word == outcome) {
                 words.push(' ');
+                words.push_str(outcome);
             }
-            words.push_str(outcome);
         }
         found
     }
@@ -118,7 +122,8 @@ mod tests {
                 ["t.py::a", "setup", "passed"], ["t.py::a", "call", "passed"], ["t.py::a", "teardown", "passed"],
                 ["t.py::b@db", "setup", "passed"], ["t.py::b@db", "call", "failed"],
                 ["t.py::c[x@y]", "setup", "failed"], ["t.py::d", "setup", "skipped"], ["t.py::e", "call", "xfailed"],
-                ["t.py::f", "call", "passed"], ["t.py::f", "call", "failed"]]}"#,
+                ["t.py::f", "setup", "passed"], ["t.py::f", "setup", "passed"],
+                ["t.py::f", "call", "passed"], ["t.py::f", "call", "failed"], ["t.py::f", "call", "failed"]]}"#,
         )
         .unwrap();
         assert_eq!(record.counts(), Counts { passed: 1, failed: 2, errors: 2, skipped: 2 });
@@ -126,7 +131,8 @@ mod tests {
         let outcomes = record.outcomes();
         let outcome =
             |node: &str, phase: &str| outcomes.get(&(node.to_owned(), phase.to_owned())).map(String::as_str);
-        assert_eq!(outcome("t.py::f", "call"), Some("passed failed"));
+        assert_eq!(outcome("t.py::f", "call"), Some("passed failed failed"));
+        assert_eq!(outcome("t.py::f", "setup"), Some("passed"));
         assert_eq!(outcome("t.py::b", "call"), Some("failed"));
         assert_eq!(outcome("t.py::c[x@y]", "setup"), Some("failed"));
         assert_eq!(outcome("test_c.py", "collect"), Some("failed"));

@@ -151,6 +151,7 @@ fn other_ends_are_told() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one document")]
 fn the_document_holds_everything() {
     let all = [
         runs(Engine::Pytest, vec![reading(&GOOD, 1, 8.0)]),
