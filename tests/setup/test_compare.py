@@ -22,7 +22,7 @@ def engines(document: Any) -> dict[str, Any]:
     return {each["engine"]: each for each in document["engines"]}
 
 
-@pytest.mark.parametrize("addopts", ["", "-n auto", "-n 2 --dist loadfile", "-d --tx 2*popen", "--test-timeout 30"])
+@pytest.mark.parametrize("addopts", ["", "-n 2 --dist loadfile --test-timeout 30", "-d --tx 2*popen"])
 def test_three_engines_that_agree(shop: Shop, addopts: str) -> None:
     shop.tests(5).write("pytest.ini", f"[pytest]\naddopts = {addopts}\nmarkers = slow\n")
     shop.write(
@@ -145,6 +145,16 @@ def test_a_suite_that_pytest_refuses(shop: Shop) -> None:
     assert done.ret == 4
     assert "plain pytest does not run this suite (exit status: 4):" in done.err
     assert "--no-such-option" in done.err
+
+
+def test_an_environment_without_pytest_is_named(shop: Shop, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {getattr(sys, "_base_executable", sys.executable)} -S "$@"\n')
+    python.chmod(0o755)
+    done = shop.tests().outpace("compare", python=str(python))
+    assert done.ret == 4
+    assert "has no pytest with outpace" in done.err and "-m pip install outpace" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_a_session_that_crashes_is_told(shop: Shop) -> None:
