@@ -30,6 +30,7 @@ test-python: $(VENV)/.installed $(PLUGINS)/.installed
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/serial)
 	$(call again,$(BIN)/python -m pytest -q tests/faults)
 	$(call again,$(BIN)/python -m pytest -q tests/hangs)
+	$(call again,$(BIN)/python -m pytest -q -n 2 tests/setup)
 	$(call again,$(BIN)/python -m pytest -q tests/xdist)
 	$(BIN)/python -m pytest -q benches
 	$(BIN)/python -m pytest -q tools

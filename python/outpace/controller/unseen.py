@@ -24,7 +24,7 @@ _INDIFFERENT = (
     "_pytest.runner",
     "_pytest.skipping",
     "_pytest.subtests",
-    "outpace.",
+    "outpace.controller.",
     "xdist.",
 )
 
