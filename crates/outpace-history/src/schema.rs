@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::HistoryError;
 
 /// How long to wait for another run that writes.
 const PATIENCE: Duration = Duration::from_millis(1500);
+
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// "`OPhi`": says whose file it is (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x4f50_6869;
@@ -68,12 +71,27 @@ pub(crate) fn open_or_make(path: &Path) -> Result<Connection, HistoryError> {
         return Err(HistoryError::Newer { found, known: known() });
     }
     if found < known() {
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        log_ahead(&connection)?;
         migrate(&mut connection)?;
     }
     // A cut of power may cost the last run, not the file.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
+}
+
+/// The change of the journal does not wait for a run that does the same at this moment, whatever the timeout.
+fn log_ahead(connection: &Connection) -> Result<(), HistoryError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until =>
+            {
+                thread::sleep(AGAIN);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), HistoryError> {

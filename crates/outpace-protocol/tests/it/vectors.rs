@@ -62,6 +62,7 @@ fn hello_fields() -> Value {
     json!({"version": "1.2.3", "cpu_quota": 2, "cpus": "2 of 8 cores, by a quota"})
 }
 
+#[expect(clippy::too_many_lines, reason = "one sample of each kind")]
 fn from_controller() -> Vec<Sample> {
     let worker = WorkerIndex(3);
     let plan = Plan {
