@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import debugger, entry, forked_start, marks, own_process, timeouts
-from .controller import elastic, heap, memory, retries, shown
+from .controller import elastic, heap, history, memory, retries, shown
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     debugger.add_options(parser, group)
     shown.add_options(group)
     own_process.add_options(parser, group)
+    history.add_options(parser, group)
 
 
 @pytest.hookimpl(trylast=True)

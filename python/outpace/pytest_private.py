@@ -60,6 +60,17 @@ def append_to_log_file(config: pytest.Config) -> None:
             fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
 
 
+def cache_folder(config: pytest.Config, name: str) -> Path:
+    """A folder of that name in pytest's cache, which gets its README and the like as if pytest had made it."""
+    cache: Any = config.cache
+    ensure = getattr(cache, "_ensure_supporting_files", None)
+    if ensure is not None and not cache._cachedir.exists():  # until pytest 8.2 `mkdir` leaves that out
+        cache._cachedir.mkdir(parents=True)
+        ensure()
+    folder: Path = cache.mkdir(name)
+    return folder
+
+
 def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
     """The files that capture writes to, and the copies of standard descriptors that pytest keeps."""
     captures = fd_captures(config)

@@ -45,6 +45,7 @@ class Kind:
     RETRY = 21
     MEMORY = 24
     LENT = 22
+    HISTORY = 30
     # coordinator -> controller
     WELCOME = 32
     COLLECTED = 33
@@ -65,6 +66,7 @@ class Kind:
     LOOKED = 44
     RECYCLED = 56
     MEMORY_USED = 57
+    NOTICE = 60
     # template or worker -> coordinator
     W_HELLO = 64
     W_COLLECTED = 65
@@ -81,6 +83,7 @@ class Kind:
     W_WANT_TERMINAL = 76
     W_LEAVE_TERMINAL = 77
     W_ACTING = 85
+    W_COSTS = 80
     # coordinator -> template or worker
     INIT = 96
     FORK = 97

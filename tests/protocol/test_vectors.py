@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from outpace import collection
 from outpace.wire import CHUNK, HEADER, MAGIC, MAX_PAYLOAD, VERSION, Decoder, Frame, Kind, WireError, frame
-from outpace.worker import reporting
+from outpace.worker import costs, reporting
 
 VECTORS = Path(__file__).resolve().parents[2] / "crates" / "outpace-protocol" / "vectors.json"
 
@@ -70,6 +70,9 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
     ),
     "W_READY": layout("<i", "pid", blob="info"),
     "W_RESULT": w_result,
+    "W_COSTS": lambda fields: costs.FRAME.pack(
+        fields["item"], fields["skipped"], fields["growth"], *fields["wall"], *fields["cpu"]
+    ),
     "W_ASK": layout("<II", "position", "running"),
     "W_EVENT": layout("", blob="blob"),
     "W_BYE": layout("", blob="blob"),

@@ -5,10 +5,12 @@
 
 #![warn(missing_docs)]
 
+mod cost;
 mod dist;
 mod ids;
 mod phase;
 
+pub use cost::{Costs, Expected, Outcome};
 pub use dist::DistMode;
 pub use ids::{ItemIndex, WorkerIndex};
 pub use phase::Phase;

@@ -41,6 +41,10 @@ impl<'a> Reader<'a> {
         Ok(f64::from_le_bytes(raw))
     }
 
+    pub(crate) fn f32(&mut self) -> Result<f32, ProtocolError> {
+        Ok(f32::from_bits(self.u32()?))
+    }
+
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }

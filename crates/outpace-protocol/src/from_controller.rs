@@ -22,6 +22,7 @@ mod kind {
     pub(super) const RETRY: u8 = 21;
     pub(super) const MEMORY: u8 = 24;
     pub(super) const LENT: u8 = 22;
+    pub(super) const HISTORY: u8 = 30;
 }
 
 /// How workers come to life.
@@ -81,6 +82,11 @@ pub enum FromController {
     Elastic {
         /// The most at one time.
         most: u32,
+    },
+    /// Where the history of earlier runs is kept. Comes before the plan.
+    History {
+        /// The file; its folder may be missing.
+        path: String,
     },
     /// `--retry`: a test that failed runs again, alone, at the end of the run.
     Retry {
@@ -187,6 +193,10 @@ struct Lent {
     group: i32,
 }
 #[derive(Serialize, Deserialize)]
+struct History {
+    path: String,
+}
+#[derive(Serialize, Deserialize)]
 struct Elastic {
     most: u32,
 }
@@ -231,6 +241,7 @@ impl FromController {
             }
             kind::REQUEUE => Self::Requeue { item: from_json::<OneItem>(frame.kind, json)?.item },
             kind::ELASTIC => Self::Elastic { most: from_json::<Elastic>(frame.kind, json)?.most },
+            kind::HISTORY => Self::History { path: from_json::<History>(frame.kind, json)?.path },
             kind::RETRY => Self::Retry { times: from_json::<Retry>(frame.kind, json)?.times },
             kind::MEMORY => {
                 let Memory { limit, report } = from_json(frame.kind, json)?;
@@ -253,6 +264,9 @@ impl FromController {
                 Frame::write(kind::TEMPLATE, &to_json(&Argv { argv: argv.clone() }), out);
             }
             Self::Plan(plan) => Frame::write(kind::PLAN, &to_json(plan), out),
+            Self::History { path } => {
+                Frame::write(kind::HISTORY, &to_json(&History { path: path.clone() }), out);
+            }
             Self::Retry { times } => Frame::write(kind::RETRY, &to_json(&Retry { times: *times }), out),
             Self::Elastic { most } => Frame::write(kind::ELASTIC, &to_json(&Elastic { most: *most }), out),
             Self::Memory { limit, report } => {

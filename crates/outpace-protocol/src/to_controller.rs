@@ -26,6 +26,7 @@ mod kind {
     pub(super) const LOOKED: u8 = 44;
     pub(super) const RECYCLED: u8 = 56;
     pub(super) const MEMORY: u8 = 57;
+    pub(super) const NOTICE: u8 = 60;
 }
 
 /// How the workers were started, and why.
@@ -169,6 +170,8 @@ struct Message {
 #[derive(Serialize, Deserialize)]
 struct Grow {
     count: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 #[derive(Serialize, Deserialize)]
 struct Pool {
@@ -256,6 +259,8 @@ pub enum ToController {
     Grow {
         /// How many.
         count: u32,
+        /// For the user, where it is not what the machine says now.
+        why: Option<String>,
     },
     /// What an elastic run used, said before its end.
     Pool {
@@ -270,6 +275,11 @@ pub enum ToController {
     Returned {
         /// Of the `Lend`.
         turn: u32,
+    },
+    /// Something the user should know, once: a line of the summary.
+    Notice {
+        /// The line.
+        message: String,
     },
     /// The run is over.
     Finished(Finished),
@@ -323,7 +333,9 @@ impl ToController {
             Self::Different { workers } => {
                 Frame::write(kind::DIFFERENT, &to_json(&Workers { workers: workers.clone() }), out);
             }
-            Self::Grow { count } => Frame::write(kind::GROW, &to_json(&Grow { count: *count }), out),
+            Self::Grow { count, why } => {
+                Frame::write(kind::GROW, &to_json(&Grow { count: *count, why: why.clone() }), out);
+            }
             Self::Pool { workers, busy } => {
                 Frame::write(kind::POOL, &to_json(&Pool { workers: *workers, busy: *busy }), out);
             }
@@ -332,6 +344,9 @@ impl ToController {
                 Frame::write(kind::RETURNED, &to_json(&Returned { turn: *turn }), out);
             }
             Self::Finished(finished) => Frame::write(kind::FINISHED, &to_json(finished), out),
+            Self::Notice { message } => {
+                Frame::write(kind::NOTICE, &to_json(&Message { message: message.clone() }), out);
+            }
             Self::Fatal { message } => {
                 Frame::write(kind::FATAL, &to_json(&Message { message: message.clone() }), out);
             }
@@ -367,13 +382,17 @@ impl ToController {
                 Self::Unscheduled { worker, items }
             }
             kind::DIFFERENT => Self::Different { workers: from_json::<Workers>(frame.kind, json)?.workers },
-            kind::GROW => Self::Grow { count: from_json::<Grow>(frame.kind, json)?.count },
+            kind::GROW => {
+                let Grow { count, why } = from_json(frame.kind, json)?;
+                Self::Grow { count, why }
+            }
             kind::POOL => {
                 let Pool { workers, busy } = from_json(frame.kind, json)?;
                 Self::Pool { workers, busy }
             }
             kind::LEND => Self::Lend(from_json(frame.kind, json)?),
             kind::RETURNED => Self::Returned { turn: from_json::<Returned>(frame.kind, json)?.turn },
+            kind::NOTICE => Self::Notice { message: from_json::<Message>(frame.kind, json)?.message },
             kind::FINISHED => Self::Finished(from_json(frame.kind, json)?),
             kind::FATAL => Self::Fatal { message: from_json::<Message>(frame.kind, json)?.message },
             other => return Err(ProtocolError::Kind(other)),

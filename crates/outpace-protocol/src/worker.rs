@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use outpace_model::{ItemIndex, WorkerIndex};
+use outpace_model::{Costs, ItemIndex, WorkerIndex};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{Reader, from_json, to_json};
@@ -24,6 +24,7 @@ mod kind {
     pub(super) const WANT_TERMINAL: u8 = 76;
     pub(super) const LEAVE_TERMINAL: u8 = 77;
     pub(super) const ACTING: u8 = 85;
+    pub(super) const COSTS: u8 = 80;
 
     pub(super) const INIT: u8 = 96;
     pub(super) const FORK: u8 = 97;
@@ -168,6 +169,13 @@ pub enum FromWorker {
         /// Reports, opaque.
         blob: Vec<u8>,
     },
+    /// What a test cost; comes before the `Result` that completes it, where a history is kept.
+    Costs {
+        /// Which test.
+        item: ItemIndex,
+        /// What it took.
+        costs: Costs,
+    },
     /// The worker wants its next tests. Grants from `position` on were not started and are dropped.
     Ask {
         /// Grants claimed so far.
@@ -219,6 +227,14 @@ impl FromWorker {
                 duration: reader.f64()?,
                 blob: reader.rest().to_vec(),
             },
+            kind::COSTS => {
+                let item = ItemIndex(reader.u32()?);
+                let skipped = reader.u32()? != 0;
+                let growth = reader.u32()?;
+                let wall = [reader.f32()?, reader.f32()?, reader.f32()?];
+                let cpu = [reader.f32()?, reader.f32()?, reader.f32()?];
+                Self::Costs { item, costs: Costs { skipped, wall, cpu, growth } }
+            }
             kind::ASK => Self::Ask { position: reader.u32()?, running: reader.u32()? != 0 },
             kind::EVENT => Self::Event(frame.payload),
             kind::BYE => Self::Bye(frame.payload),
@@ -256,6 +272,20 @@ impl FromWorker {
                 ],
                 out,
             ),
+            Self::Costs { item, costs } => {
+                let times = costs.wall.iter().chain(&costs.cpu).flat_map(|seconds| seconds.to_le_bytes());
+                let times: Vec<u8> = times.collect();
+                Frame::write_parts(
+                    kind::COSTS,
+                    &[
+                        &item.0.to_le_bytes(),
+                        &u32::from(costs.skipped).to_le_bytes(),
+                        &costs.growth.to_le_bytes(),
+                        &times,
+                    ],
+                    out,
+                );
+            }
             Self::Ask { position, running } => Frame::write_parts(
                 kind::ASK,
                 &[&position.to_le_bytes(), &u32::from(*running).to_le_bytes()],

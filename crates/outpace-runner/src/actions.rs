@@ -67,6 +67,8 @@ impl Engine {
                     link.finish_reading();
                 }
             }
+            Action::Recall(path) => self.recall(path),
+            Action::Learn(observations) => self.learn(observations),
             Action::Quit => self.quit = true,
         }
         None

@@ -17,6 +17,7 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use crate::history::Historian;
 use crate::link::Link;
 use crate::load::{self, Meter};
 use crate::looking::Lookout;
@@ -88,6 +89,7 @@ pub(crate) struct Engine {
     pub(crate) lookout: Lookout,
     pub(crate) pids: BTreeMap<Peer, i32>,
     pub(crate) forked_template: Option<ForkedTemplate>,
+    pub(crate) historian: Historian,
     /// Made when it is first read.
     pub(crate) meter: Option<Meter>,
     pub(crate) gauge: Gauge,
@@ -124,6 +126,7 @@ impl Engine {
             lookout: Lookout::default(),
             pids: BTreeMap::new(),
             forked_template,
+            historian: Historian::default(),
             meter: None,
             gauge: Gauge::default(),
             inputs,
@@ -225,6 +228,7 @@ impl Engine {
                 self.handle(Event::ControllerGone);
             }
             Input::Looked(peer, why, found) => self.handle(Event::Looked { peer, why, found }),
+            Input::Recalled(outcome) => self.recalled(outcome),
             Input::PeerClosed(peer, fault) => {
                 self.read_ring(peer);
                 self.closed(peer, fault);
@@ -401,5 +405,6 @@ impl Engine {
             processes::wait_for(*pid, Duration::from_secs(5));
         }
         processes::leave_none();
+        self.historian.finish();
     }
 }

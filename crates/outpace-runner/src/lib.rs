@@ -11,6 +11,7 @@
 
 mod actions;
 mod event_loop;
+mod history;
 mod link;
 mod load;
 mod looking;

@@ -9,9 +9,9 @@ pub(crate) const EVERY: Duration = Duration::from_millis(100);
 /// Private memory is read of one worker in so many readings.
 const MEMORY_EVERY: u32 = 5;
 /// What is left alone, in bytes.
-const RESERVE: u64 = 256 << 20;
+pub(crate) const RESERVE: u64 = 256 << 20;
 /// What a worker is taken to need at least.
-const LEAST_PRIVATE: u64 = 32 << 20;
+pub(crate) const LEAST_PRIVATE: u64 = 32 << 20;
 
 /// One reading.
 pub(crate) struct Reading {

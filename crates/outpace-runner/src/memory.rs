@@ -88,6 +88,11 @@ impl Gauge {
         })
     }
 
+    /// Whether somebody said how much the run may use.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.asked_limit > 0
+    }
+
     /// Bytes that the run may still take.
     pub(crate) fn left(&self) -> u64 {
         let own: u64 = self.processes.values().map(Process::own).sum();

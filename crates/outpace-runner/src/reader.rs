@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use outpace_protocol::{Decoder, Frame, FromController, FromWorker, ProtocolError, Why};
-use outpace_supervise::{Found, Peer};
+use outpace_supervise::{Found, Peer, Recollection};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -19,6 +19,8 @@ pub(crate) enum Input {
     PeerClosed(Peer, Option<String>),
     /// Somebody was looked at closely.
     Looked(Peer, Why, Found),
+    /// The history was read.
+    Recalled(Result<Recollection, String>),
     /// The connection takes bytes again.
     Writable(Option<Peer>),
 }

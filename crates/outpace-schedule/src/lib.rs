@@ -4,9 +4,10 @@
 //! I/O, no randomness, and the same calls always give the same answers. It does not know which granted test has
 //! started or ended; the caller says what comes back ([`Scheduler::give_back`], [`Scheduler::remove_worker`]).
 //!
-//! Three families of rules, one module each:
+//! Four families of rules, one module each:
 //!
 //! - `spans` (`load`, `worksteal`): contiguous spans of the collection, robbed from the front.
+//! - `timed` (`load`, where it is known what tests take): file by file, what would end late first.
 //! - `units` (`loadscope`, `loadfile`, `loadgroup`): whole units, bound to one worker once begun.
 //! - `own_queues` (`each`, a scheduler in the controller): every worker has its own list and nothing is shared.
 //!
@@ -34,10 +35,12 @@ mod runs;
 mod scheduler;
 mod spans;
 mod subset;
+mod timed;
+mod times;
 mod turns;
 mod unit_table;
 mod units;
 
 pub use marks::{Demand, Mark, Marks, Share};
-pub use plan::Plan;
+pub use plan::{Plan, file_of};
 pub use scheduler::Scheduler;

@@ -19,10 +19,12 @@ pub struct Plan {
     pub reorder: bool,
     /// Which items run alone or need resources.
     pub marks: Marks,
+    /// The seconds that each item is expected to take, or empty when nothing is known of any.
+    pub expected: Vec<Option<f32>>,
 }
 
 /// The file part of a node id, as `--dist loadfile` cuts it.
-pub(crate) fn file_of(node_id: &str) -> &str {
+pub fn file_of(node_id: &str) -> &str {
     node_id.split_once("::").map_or(node_id, |(file, _)| file)
 }
 

@@ -35,6 +35,44 @@ impl Runs {
         self.runs.iter().cloned().flatten().map(ItemIndex)
     }
 
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = &Range<u32>> {
+        self.runs.iter()
+    }
+
+    /// Takes one item out of the queue, wherever it is; false when it is not there.
+    pub(crate) fn remove(&mut self, item: ItemIndex) -> bool {
+        let Some(at) = self.runs.iter().position(|run| run.contains(&item.0)) else { return false };
+        let run = self.runs[at].clone();
+        self.len -= 1;
+        self.runs[at] = run.start..item.0;
+        if item.0 + 1 < run.end {
+            self.runs.insert(at + 1, item.0 + 1..run.end);
+        }
+        if self.runs[at].is_empty() {
+            self.runs.remove(at);
+        }
+        true
+    }
+
+    /// Cuts off the first `count` items.
+    pub(crate) fn split_front(&mut self, count: usize) -> Self {
+        let mut front = Self::default();
+        while let Some(run) = self.runs.front_mut()
+            && front.len < count
+        {
+            let wanted = (count - front.len).min(run.len());
+            let middle = run.start + number(wanted);
+            front.runs.push_back(run.start..middle);
+            front.len += wanted;
+            self.len -= wanted;
+            run.start = middle;
+            if run.start == run.end {
+                self.runs.pop_front();
+            }
+        }
+        front
+    }
+
     pub(crate) fn push_back(&mut self, item: ItemIndex) {
         self.len += 1;
         match self.runs.back_mut() {

@@ -32,6 +32,11 @@ impl Subset {
             workers: plan.workers.clone(),
             reorder: plan.reorder,
             marks: Marks::default(),
+            expected: if plan.expected.is_empty() {
+                Vec::new()
+            } else {
+                self.items.iter().map(|item| plan.expected.get(item.get()).copied().flatten()).collect()
+            },
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use outpace_model::{DistMode, ItemIndex};
 
 use crate::plan::{Plan, file_of, number, scope_of};
+use crate::times::Times;
 
 /// Units up to this size count as equally small when the largest go first.
 ///
@@ -51,10 +52,13 @@ impl UnitTable {
         Self { unit_of, items, begins }
     }
 
-    /// The units in the order in which they are given out.
-    pub(crate) fn in_order(&self, largest_first: bool) -> Vec<u32> {
+    /// The units in the order in which they are given out; the largest are those that take longest, where that is known.
+    pub(crate) fn in_order(&self, largest_first: bool, times: Option<&Times>) -> Vec<u32> {
         let mut units: Vec<u32> = (0..number(self.begins.len() - 1)).collect();
-        if largest_first {
+        if let Some(times) = times.filter(|_| largest_first) {
+            let time = |unit| self.items(unit).iter().map(|item| times.of(*item)).sum::<u64>();
+            units.sort_by_cached_key(|&unit| Reverse(time(unit)));
+        } else if largest_first {
             units.sort_by_key(|&unit| Reverse(self.items(unit).len().max(SMALL)));
         }
         units

@@ -13,6 +13,7 @@ use outpace_model::{ItemIndex, WorkerIndex};
 
 use crate::plan::Plan;
 use crate::runs::Runs;
+use crate::times::Times;
 use crate::unit_table::UnitTable;
 
 #[derive(Clone, Debug, Default)]
@@ -46,7 +47,7 @@ pub(crate) struct Units {
 impl Units {
     pub(crate) fn new(plan: &Plan) -> Self {
         let table = UnitTable::new(plan);
-        let mut untouched = VecDeque::from(table.in_order(plan.reorder));
+        let mut untouched = VecDeque::from(table.in_order(plan.reorder, Times::new(plan).as_ref()));
         let mut bound = BTreeMap::<_, Bound>::new();
         for &worker in &plan.workers {
             bound.entry(worker).or_insert_with(|| Bound { first: untouched.pop_front(), ..Bound::default() });

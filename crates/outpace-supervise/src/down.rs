@@ -227,6 +227,7 @@ impl Run {
         match running {
             Some(item) if crashed && !innocent => {
                 self.ledger.finish(item);
+                self.observe_crash(item);
             }
             Some(item) if !crashed => self.ledger.interrupt(item),
             _ => {}

@@ -6,7 +6,7 @@ use outpace_protocol::{ToController, ToWorker};
 use crate::event::Action;
 use crate::pool::{Census, Change, Load, Pool};
 use crate::run::Run;
-use crate::worker::{Asking, Stage};
+use crate::worker::{Asking, Stage, Worker};
 
 impl Run {
     /// The run may have up to `most` workers. Not where each worker runs what it alone is given.
@@ -34,7 +34,21 @@ impl Run {
     pub(crate) fn make_pool(&mut self, workers: usize) {
         let base = u32::try_from(workers).unwrap_or(u32::MAX);
         if self.may_grow_to > base && self.is_shared() && self.mode() != DistMode::Each {
-            self.pool = Some(Pool::new(base, self.may_grow_to));
+            let mut pool = Pool::new(base, self.may_grow_to);
+            let pending = self.scheduler.as_ref().map_or(0, outpace_schedule::Scheduler::pending);
+            if let (Some(known), Some(work)) = (&self.history.known, self.history.work) {
+                let pending = u32::try_from(pending).unwrap_or(u32::MAX);
+                let count = pool.begin(work, known.cores, pending, known.room);
+                if count > 0 {
+                    let waiting = 100.0 * (1.0 - work.cpu / work.wall).clamp(0.0, 1.0);
+                    let why = Some(format!(
+                        "{} workers at once: in earlier runs its tests waited {waiting:.0}% of their time",
+                        base + count
+                    ));
+                    self.tell(ToController::Grow { count, why });
+                }
+            }
+            self.pool = Some(pool);
         }
     }
 
@@ -46,7 +60,7 @@ impl Run {
         let Some(pool) = &mut self.pool else { return };
         match pool.decide(load, census, self.now) {
             Change::None => {}
-            Change::Grow(count) => self.tell(ToController::Grow { count }),
+            Change::Grow(count) => self.tell(ToController::Grow { count, why: None }),
             Change::Hold => self.hold_extras(),
             Change::Release(count) => self.release(count as usize),
         }
@@ -62,8 +76,14 @@ impl Run {
                     && !worker.granted.is_empty()
             });
         let pending = self.scheduler.as_ref().map_or(0, outpace_schedule::Scheduler::pending);
+        let works = |worker: &Worker| {
+            worker.is_live() && (worker.stage == Stage::Starting || !worker.granted.is_empty())
+        };
+        let at_work =
+            self.workers.iter().filter(|(index, worker)| works(worker) && !self.is_held(**index)).count();
         Census {
             live: u32::try_from(live().count()).unwrap_or(u32::MAX),
+            at_work: u32::try_from(at_work).unwrap_or(u32::MAX),
             pending: u32::try_from(pending).unwrap_or(u32::MAX),
             is_steady,
         }

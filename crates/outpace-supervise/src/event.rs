@@ -3,6 +3,7 @@
 use outpace_model::{Phase, WorkerIndex};
 use outpace_protocol::{FromController, FromWorker, ToController, ToWorker, Why};
 
+use crate::history::{Observation, Recollection};
 use crate::watch::{Found, Sight};
 
 pub use crate::pool::Load;
@@ -70,6 +71,8 @@ pub enum Event {
         /// What was found.
         found: Found,
     },
+    /// The answer to `Recall`; in words why there is none. It always comes.
+    Recalled(Result<Recollection, String>),
     /// A deadline of [`crate::Run::deadline`] may have passed.
     Tick,
 }
@@ -138,6 +141,10 @@ pub enum Action {
     Kill(i32),
     /// Read what is left on the connection, then treat it as ended.
     Close(Peer),
+    /// Find out what this file knows of earlier runs; answered by `Event::Recalled`.
+    Recall(String),
+    /// Note in that file what this run taught, beside everything else that is to be done.
+    Learn(Vec<Observation>),
     /// The run is over; end the process.
     Quit,
 }

@@ -217,6 +217,9 @@ impl Run {
                 frees = self.scheduler.as_mut().is_some_and(|each| each.finish(index, grant.item));
             }
         }
+        if let Some(item) = item.filter(|_| finished) {
+            self.observe(index, item, failed);
+        }
         match retried {
             Some(item) if failed => self.retry_later(item),
             Some(_) => {}

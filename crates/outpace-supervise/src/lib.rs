@@ -18,6 +18,7 @@ mod down;
 mod elastic;
 mod event;
 mod grant;
+mod history;
 mod ledger;
 mod marks;
 mod pace;
@@ -32,6 +33,7 @@ mod watch;
 mod worker;
 
 pub use event::{Action, Event, Load, Peer, Usage};
+pub use history::{Observation, Recollection};
 pub use run::{LANES, Run};
 pub use turns::{Turn, Turns};
 pub use watch::{Found, Sight};

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use outpace_model::WorkerIndex;
+use outpace_model::{Expected, WorkerIndex};
 
 /// With less idle CPU than this, in cores, no extra worker starts another test.
 const FULL: f64 = 0.10;
@@ -23,6 +23,35 @@ const WEIGHT: f64 = 0.5;
 const SETTLE: Duration = Duration::from_millis(150);
 /// What starting a worker costs at least, in seconds of the run.
 const START_COST: f64 = 0.1;
+
+/// With how much of the workers that would just fill the CPU a run begins of which it is known that its tests wait.
+/// The rest is left to what the machine then says.
+const AT_ONCE: f64 = 0.85;
+
+/// What the tests of a run are expected to take in all, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Work {
+    pub(crate) wall: f64,
+    pub(crate) cpu: f64,
+    /// The longest of them.
+    pub(crate) longest: f64,
+}
+
+impl Work {
+    /// The tests add up to it; where nothing is known of some they are taken to be as the others.
+    pub(crate) fn of(expected: &[Option<Expected>]) -> Option<Self> {
+        let mut work = Self::default();
+        let mut known = 0.0;
+        for each in expected.iter().flatten() {
+            known += 1.0;
+            work.wall += f64::from(each.wall);
+            work.cpu += f64::from(each.cpu.min(each.wall));
+            work.longest = work.longest.max(f64::from(each.wall));
+        }
+        let scale = f64::from(u32::try_from(expected.len()).unwrap_or(u32::MAX)) / known;
+        (known > 0.0).then_some(Self { wall: work.wall * scale, cpu: work.cpu * scale, ..work })
+    }
+}
 
 /// How busy the machine has been since the last reading.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +73,8 @@ pub struct Load {
 pub(crate) struct Census {
     /// Workers that have not ended.
     pub(crate) live: u32,
+    /// Those of them that are at tests, or soon will be, and are not held.
+    pub(crate) at_work: u32,
     /// Tests that nobody holds.
     pub(crate) pending: u32,
     /// Every live worker is busy with a test whose fixtures are there: what the CPU does now is what it would go on
@@ -113,6 +144,22 @@ impl Pool {
         }
     }
 
+    /// How many workers more the run needs at once, where it is known that its tests wait: as many as fill the CPU, and no
+    /// more than end it as soon as its longest test does. What it says is taken to be done.
+    pub(crate) fn begin(&mut self, work: Work, cores: f64, pending: u32, room: u32) -> u32 {
+        let floor = work.longest.max(work.cpu / cores.max(1.0));
+        let base = f64::from(self.base);
+        let full = whole((work.wall / floor.max(0.001) * AT_ONCE).ceil());
+        let wanted = full.min(self.most).min(pending).min(self.base.saturating_add(room));
+        let more = wanted.saturating_sub(self.base);
+        let saved = work.wall / base - work.wall / f64::from(wanted.max(self.base));
+        if more == 0 || saved < START_COST {
+            return 0;
+        }
+        self.expected += more;
+        more
+    }
+
     /// A test took so long; the first one of a worker pays for its fixtures and imports.
     pub(crate) fn record(&mut self, seconds: f64, is_first: bool) {
         if is_first { &mut self.first_tests } else { &mut self.tests }.add(seconds);
@@ -151,10 +198,14 @@ impl Pool {
         let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
         let share = (load.cores - idle).max(0.0) / f64::from(census.live.saturating_sub(held).max(1));
         let fitting = whole(idle / share.max(LEAST_SHARE));
+        // However full the CPU is, and whoever fills it: as many work as the run began with.
+        if held > 0 && census.at_work < self.base {
+            return Change::Release((self.base - census.at_work).min(held));
+        }
         if held > 0 && idle > ROOM {
             return Change::Release(fitting.clamp(1, held));
         }
-        if idle < FULL && census.live > self.base + held {
+        if idle < FULL && census.live > self.base + held && census.at_work > self.base {
             return Change::Hold;
         }
         let wanted = fitting

@@ -59,7 +59,7 @@ impl Run {
             scheduler.requeue(item);
         }
         self.retries.expected = true;
-        self.tell(ToController::Grow { count: 1 });
+        self.tell(ToController::Grow { count: 1, why: None });
         true
     }
 }

@@ -9,6 +9,7 @@ use outpace_schedule::Scheduler;
 
 use crate::debugger::Debugging;
 use crate::event::{Action, Event, Peer};
+use crate::history::History;
 use crate::ledger::Ledger;
 use crate::pool::Pool;
 use crate::recycle::Recycling;
@@ -63,6 +64,7 @@ pub struct Run {
     /// Workers that the run may grow to; 0 for no more than it begins with.
     pub(crate) may_grow_to: u32,
     pub(crate) pool: Option<Pool>,
+    pub(crate) history: History,
     pub(crate) retries: Retries,
     pub(crate) recycling: Recycling,
     pub(crate) debugging: Debugging,
@@ -98,6 +100,7 @@ impl Run {
             Event::Memory(usage) => self.on_usage(&usage),
             Event::Seen(peer, sight) => self.on_seen(peer, sight),
             Event::Looked { peer, why, found } => self.on_looked(peer, why, found),
+            Event::Recalled(outcome) => self.on_recalled(outcome),
             Event::Tick => {}
         }
         self.on_deadlines();
@@ -109,7 +112,8 @@ impl Run {
     /// When `Event::Tick` is wanted next.
     pub fn deadline(&self) -> Option<Duration> {
         let workers = self.workers.values().filter_map(|worker| worker.deadline);
-        workers.chain(self.tick_at).chain(self.farewell).chain(self.watching.deadline()).min()
+        let others = [self.tick_at, self.farewell, self.watching.deadline(), self.history.deadline()];
+        workers.chain(others.into_iter().flatten()).min()
     }
 
     /// The node id of a test, for messages.
@@ -175,6 +179,7 @@ impl Run {
             }
             FromController::Plan(plan) => self.on_plan(plan),
             FromController::Elastic { most } => self.on_elastic(most),
+            FromController::History { path } => self.on_history(path),
             FromController::Retry { times } => self.on_retry(times),
             FromController::Worker { worker, input } => self.on_worker_announced(worker, input),
             FromController::Verdict { worker, requeue } => self.on_verdict(worker, requeue),
@@ -235,6 +240,11 @@ impl Run {
                 if self.workers[&worker].granted.front().is_some_and(|grant| grant.item == item) {
                     self.tell(ToController::Result { worker, item, finished, duration, blob });
                     self.on_result(worker, finished, failures, duration);
+                }
+            }
+            FromWorker::Costs { item, costs } => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.costs = Some((item, costs));
                 }
             }
             FromWorker::Ask { position, running } => {

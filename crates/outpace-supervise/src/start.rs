@@ -139,6 +139,7 @@ impl Run {
             | FromWorker::Exited(_)
             | FromWorker::Ready { .. }
             | FromWorker::Result { .. }
+            | FromWorker::Costs { .. }
             | FromWorker::Ask { .. } => {}
         }
     }
@@ -190,11 +191,11 @@ impl Run {
     }
 
     /// Once plan and reference collection are known, starts the workers that have something to do.
-    fn begin(&mut self) {
-        let (Some(plan), Some((collection, _))) = (&self.plan, &self.reference) else { return };
-        if self.finished {
+    pub(crate) fn begin(&mut self) {
+        if self.plan.is_none() || self.reference.is_none() || self.finished || self.waits_for_history() {
             return;
         }
+        let (Some(plan), Some((collection, _))) = (&self.plan, &self.reference) else { return };
         let (wanted, reasons) = (plan.start_method, collection.unsafe_to_fork.clone());
         if self.stopping {
             return self.end_workers_now();
@@ -236,6 +237,7 @@ impl Run {
     }
 
     fn make_scheduler(&mut self, workers: &[WorkerIndex]) {
+        let expected = self.expect();
         let Some((collection, _)) = &self.reference else { return };
         let mode = self.mode();
         let plan = outpace_schedule::Plan {
@@ -245,6 +247,7 @@ impl Run {
             workers: workers.to_vec(),
             reorder: self.plan.as_ref().is_none_or(|plan| plan.reorder),
             marks: marks_of(&collection.marks),
+            expected,
         };
         let times = if mode == DistMode::Each { u32::try_from(workers.len()).unwrap_or(1).max(1) } else { 1 };
         self.ledger = Ledger::new(collection.node_ids.len(), times);

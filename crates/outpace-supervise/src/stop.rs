@@ -128,6 +128,7 @@ impl Run {
             self.end_template();
         }
         self.on_watches_due();
+        self.on_history_due();
         if self.tick_at.is_some_and(|at| at <= self.now) {
             self.tick_at = None;
             self.revoke_for_idle();
@@ -202,5 +203,6 @@ impl Run {
             not_run: self.ledger.not_run(),
             interrupted: self.ledger.interrupted(),
         }));
+        self.hand_on_lessons();
     }
 }

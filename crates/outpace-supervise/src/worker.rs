@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use outpace_model::{ItemIndex, Phase};
+use outpace_model::{Costs, ItemIndex, Phase};
 use outpace_protocol::Collection;
 
 use crate::pace::Pace;
@@ -73,6 +73,10 @@ pub(crate) struct Worker {
     pub(crate) limited: bool,
     pub(crate) pace: Pace,
     pub(crate) has_finished_any: bool,
+    /// The test it finished last.
+    pub(crate) last_item: Option<ItemIndex>,
+    /// What a test cost whose end it is about to tell.
+    pub(crate) costs: Option<(ItemIndex, Costs)>,
     /// The test it is in the middle of has failed.
     pub(crate) failing: bool,
     /// When it was last granted a test or finished one.
@@ -116,6 +120,8 @@ impl Worker {
             limited: false,
             pace: Pace::default(),
             has_finished_any: false,
+            last_item: None,
+            costs: None,
             failing: false,
             active_at: Duration::ZERO,
             retired: false,

@@ -101,13 +101,15 @@ Node.__name__ = Node.__qualname__ = "WorkerController"  # repr(node) is what use
 class Nodes(NodeManager):  # type: ignore[misc]
     """Makes nodes and announces them to the coordinator."""
 
-    def __init__(self, config: pytest.Config, coordinator: Coordinator, most: int) -> None:
+    def __init__(self, config: pytest.Config, coordinator: Coordinator, most: int, *, measures: bool) -> None:
         super().__init__(config)
         self.coordinator = coordinator
         self.by_number: dict[int, Node] = {}
         # The most workers of an elastic run; 0 for those it begins with.
         self.most = most
         self.begins_with = 0
+        # Workers are to tell what each test cost.
+        self.measures = measures
         self.collected = 0
         self.announced = False
         # Shows what workers write as it comes, where that is wanted.
@@ -144,6 +146,7 @@ class Nodes(NodeManager):  # type: ignore[misc]
             "args": [str(arg) for arg in config.invocation_params.args or ()],
             "basetemp": node.basetemp,
             "may_be_held": node.number >= self.begins_with,
+            "measures": self.measures,
             "dist": config.option.dist,
             "sys_path": _sys_path,
             "environ": dict(os.environ),

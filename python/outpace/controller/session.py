@@ -24,6 +24,7 @@ from . import elastic, heap, shown, workers
 from .crashes import Crashes
 from .ending import Ending
 from .hangs import Hangs
+from .history import History
 from .interrupts import Interrupts
 from .marked import Marked
 from .memory import Memory
@@ -59,6 +60,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.ending = Ending(self)
         self.interrupts = Interrupts()
         self.marked = Marked(config)
+        self.history = History(config)
         self.retries = Retries(self, 0 if config.option.dist == "each" else retry_times(config))
         self.crashes = Crashes(self)
         self.memory = Memory(self)
@@ -84,6 +86,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             Kind.MEMORY_USED: self.memory.used,
             Kind.LEND: self._on_lend,
             Kind.RETURNED: lambda payload: None,  # it has been taken back
+            Kind.NOTICE: self._on_notice,
             Kind.FINISHED: self._on_finished,
             Kind.FATAL: self._on_fatal,
         }
@@ -100,7 +103,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        nodes = Nodes(self.config, self.coordinator, self.most_workers)
+        nodes = Nodes(self.config, self.coordinator, self.most_workers, measures=self.history.is_kept)
         self.nodemanager: Nodes = nodes
         nodes.live = self.live
         pytest_private.append_to_log_file(self.config)
@@ -125,6 +128,9 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         elif self.retries.most:
             self.coordinator.send(Kind.RETRY, times=self.retries.most)
         self.memory.ask()
+        history = self.history.path()
+        if history is not None:
+            self.coordinator.send(Kind.HISTORY, path=history)
         self.coordinator.send(
             Kind.PLAN,
             mode=option.dist if self.is_coordinated else "external",
@@ -156,6 +162,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         super().pytest_terminal_summary(terminalreporter)
         self.marked.summarise(terminalreporter, self._ids, is_coordinated=self.is_coordinated)
+        self.history.summarise(terminalreporter)
         self.ending.summarise(terminalreporter)
         if "lending" in vars(self):
             self.lending.summarise(terminalreporter)
@@ -369,7 +376,10 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.config.hook.pytest_collectreport(report=report)
 
     def _on_grow(self, payload: bytes) -> None:
-        elastic.grow(self, json.loads(payload)["count"])
+        message = json.loads(payload)
+        if message.get("why"):
+            self.report_line(f"outpace: {message['why']}")
+        elastic.grow(self, message["count"])
 
     def _on_pool(self, payload: bytes) -> None:
         self.pool = json.loads(payload)
@@ -382,6 +392,9 @@ class OutpaceSession(DSession):  # type: ignore[misc]
 
     def _on_lend(self, payload: bytes) -> None:
         self.lending.lend(json.loads(payload))
+
+    def _on_notice(self, payload: bytes) -> None:
+        self.history.notices.append(json.loads(payload)["message"])
 
     def _on_finished(self, payload: bytes) -> None:
         self.finished = True

@@ -92,6 +92,7 @@ def _run(
     try:
         config = _configure(given, forkable, ahead)
         worker = WorkerSession(config, channel, shared, lane, forkable)
+        worker.measures = given["measures"]
         config.pluginmanager.register(worker, "outpace-worker")
         if live is not None:
             worker.live = live

@@ -17,6 +17,7 @@ from outpace.wire import Kind, frame
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .costs import Costs
     from .outbox import Direct, Ring
 
 # Entry tags, as `outpace.controller.replay` reads them.
@@ -45,6 +46,9 @@ class Reporting:
     def __init__(self, config: pytest.Config, outbox: Direct | Ring) -> None:
         self.config = config
         self.outbox = outbox
+        # Where a history is kept.
+        self.costs: Costs | None = None
+        self._skipped = False
         self._item: int | None = None
         self._entries: list[Any] = []
         self._failures = 0
@@ -57,6 +61,9 @@ class Reporting:
 
     def begin(self, item: int) -> None:
         self._item = item
+        if self.costs is not None:
+            self._skipped = False
+            self.costs.begin()
         self._keywords = self._location = None
 
     def end(self, duration: float) -> None:
@@ -82,6 +89,7 @@ class Reporting:
         entry = self._compact_entry(report) if self._compact else None
         self._entries.append(entry or (REPORT, plain.dumps(self.serialise(report))))
         if entry is None:
+            self._skipped |= report.skipped and not hasattr(report, "wasxfail")
             self._pack()
 
     def _compact_entry(self, report: pytest.TestReport) -> tuple[Any, ...] | None:
@@ -145,6 +153,8 @@ class Reporting:
         if self._item is not None and (self._entries or finished):
             head = _RESULT.pack(self._item, finished, self._failures, duration)
             data = frame(Kind.W_RESULT, head, plain.dumps(self._entries))
+            if finished and self.costs is not None:
+                data = self.costs.end(self._item, self._skipped) + data
             self._entries = []
             self._failures = 0
             self.outbox.write(data)

@@ -10,7 +10,7 @@ import os
 import platform
 import struct
 import sys
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,7 +65,9 @@ class WorkerSession:
         self.live: Any = None
         # Where tests have processes of their own: :class:`outpace.worker.isolation.Keeper`.
         self.keeper: Any = None
+        self.measures = False
         self.timeouts = timeouts(config)
+        self.enter: Callable[[int], None] = self.lane.enter
         self.limits: dict[int, float] = {}
         self.failing = Failing(self.lane, self._time_is_up)
         # "loadgroup" before the options became those of a worker
@@ -145,6 +147,7 @@ class WorkerSession:
                 self.live.enter(self.config.workerinput["workerid"], self.config)  # type: ignore[attr-defined]
             self.lane.tell_registered()
             self.reporting = Reporting(self.config, self._outbox())
+            self.enter = self._phases()
             self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))
             self.loop = Loop(session, self.channel, self.lane, self.reporting, may_be_held=self.may_be_held)
             if isolated:
@@ -164,6 +167,15 @@ class WorkerSession:
         isolated = everything or (marks.isolated(session.items) if marks is not None else ())
         return own_process.checked(self, isolated) if isolated else ()
 
+    def _phases(self) -> Callable[[int], None]:
+        """What is called when a phase of a test begins."""
+        if not self.measures:
+            return self.lane.enter
+        from .costs import Costs
+
+        self.reporting.costs = Costs(self.lane)
+        return self.reporting.costs.enter
+
     def _outbox(self) -> Direct | Ring:
         return Ring(self.board, self.lane.number, self.channel) if ORDERED_STORES else Direct(self.channel)
 
@@ -171,15 +183,15 @@ class WorkerSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
-        self.lane.enter(board.SETUP)
+        self.enter(board.SETUP)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self) -> None:
-        self.lane.enter(board.CALL)
+        self.enter(board.CALL)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
-        self.lane.enter(board.TEARDOWN)
+        self.enter(board.TEARDOWN)
 
     @pytest.hookimpl
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:

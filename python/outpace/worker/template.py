@@ -163,6 +163,7 @@ def _become_worker(
     worker.channel = channel
     worker.enter_lane(lane)
     worker.may_be_held = given["may_be_held"]
+    worker.measures = given["measures"]
     template = worker.forkable.template
     assert template is not None
     try:

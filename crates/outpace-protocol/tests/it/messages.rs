@@ -1,6 +1,6 @@
 //! Any message of any kind.
 
-use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
+use outpace_model::{Costs, DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
     Collection, Demands, Down, Exited, Finished, FromController, FromWorker, Hello, Lend, Looked, Marks,
     Need, Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Why,
@@ -94,6 +94,7 @@ pub(crate) fn from_controller() -> impl Strategy<Value = FromController> {
         (any::<u32>(), option::of(text()), text(), any::<bool>(), any::<i32>()).prop_map(
             |(turn, path, why, pause, group)| FromController::Lent { turn, path, why, pause, group }
         ),
+        text().prop_map(|path| FromController::History { path }),
         Just(FromController::Done),
     ]
 }
@@ -153,7 +154,7 @@ pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
         (any::<u32>(), items(), items()).prop_map(|(done, not_run, interrupted)| {
             ToController::Finished(Finished { done, not_run, interrupted })
         }),
-        any::<u32>().prop_map(|count| ToController::Grow { count }),
+        (any::<u32>(), option::of(text())).prop_map(|(count, why)| ToController::Grow { count, why }),
         (any::<u32>(), option::of((0_u32..=1024).prop_map(|n| f64::from(n) / 1024.0)))
             .prop_map(|(workers, busy)| ToController::Pool { workers, busy }),
         (any::<u32>(), worker(), any::<i32>(), option::of(item()), text(), any::<u32>()).prop_map(
@@ -167,6 +168,7 @@ pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
             })
         ),
         any::<u32>().prop_map(|turn| ToController::Returned { turn }),
+        text().prop_map(|message| ToController::Notice { message }),
         text().prop_map(|message| ToController::Fatal { message }),
     ]
 }
@@ -226,6 +228,12 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {
         (any::<i32>(), any::<i32>()).prop_map(|(pid, status)| FromWorker::Exited(Exited { pid, status })),
         (worker(), prop_oneof![any::<i32>().prop_map(Ok), text().prop_map(Err)])
             .prop_map(|(worker, outcome)| FromWorker::Forked { worker, outcome }),
+        (any::<u32>(), any::<bool>(), any::<u32>(), [0.0_f32..1e6, 0.0..1.0, 0.0..1.0]).prop_map(
+            |(item, skipped, growth, wall)| FromWorker::Costs {
+                item: ItemIndex(item),
+                costs: Costs { skipped, growth, wall, cpu: wall.map(|seconds| seconds / 2.0) },
+            },
+        ),
         Just(FromWorker::Bell),
         Just(FromWorker::Ahead),
         Just(FromWorker::WantTerminal),

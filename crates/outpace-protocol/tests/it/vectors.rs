@@ -3,7 +3,7 @@
 //! Made anew by `cargo test -p outpace-protocol -- --ignored make_the_vectors_anew`. In `fields` a blob is
 //! hexadecimal; what is JSON on the wire is the same JSON there.
 
-use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
+use outpace_model::{Costs, DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
     Collection, Demands, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Lend, Looked,
     Marks, MemoryReport, Need, Peak, Plan, Recycled, Resource, StartMethod, Started, Timeouts, ToController,
@@ -62,6 +62,7 @@ fn hello_fields() -> Value {
     json!({"version": "1.2.3", "cpu_quota": 2, "cpus": "2 of 8 cores, by a quota"})
 }
 
+#[expect(clippy::too_many_lines, reason = "one sample of each kind")]
 fn from_controller() -> Vec<Sample> {
     let worker = WorkerIndex(3);
     let plan = Plan {
@@ -102,6 +103,11 @@ fn from_controller() -> Vec<Sample> {
         ),
         ("REQUEUE", FromController::Requeue { item: ItemIndex(7) }, json!({"item": 7})),
         ("ELASTIC", FromController::Elastic { most: 32 }, json!({"most": 32})),
+        (
+            "HISTORY",
+            FromController::History { path: "/p/history.sqlite3".into() },
+            json!({"path": "/p/history.sqlite3"}),
+        ),
         ("RETRY", FromController::Retry { times: 2 }, json!({"times": 2})),
         (
             "MEMORY",
@@ -185,13 +191,14 @@ fn to_controller() -> Vec<Sample> {
         ("STARTED", ToController::Started(Started { method: StartMethod::Fork, reasons: vec!["a thread runs".into()] }), json!({"method": "fork", "reasons": ["a thread runs"]})),
         ("UNSCHEDULED", ToController::Unscheduled { worker, items: items() }, json!({"worker": 3, "items": [0, 7, 70_000]})),
         ("DIFFERENT", ToController::Different { workers: vec![worker] }, json!({"workers": [3]})),
-        ("GROW", ToController::Grow { count: 4 }, json!({"count": 4})),
+        ("GROW", ToController::Grow { count: 4, why: None }, json!({"count": 4})),
         ("POOL", ToController::Pool { workers: 14, busy: Some(0.75) }, json!({"workers": 14, "busy": 0.75})),
         ("RECYCLED", ToController::Recycled(recycled()), json!({"worker": 3, "own": 900, "share": 500, "limit": 2_000, "items": [0, 7, 70_000]})),
         ("MEMORY_USED", ToController::Memory(used()), json!({"limit": 2_000, "workers": [{"worker": 3, "resident": 1_200, "own": 900}], "together": 1_500, "unshared": 2_400})),
         ("LEND", ToController::Lend(Lend { turn: 5, worker, pid: 4321, item: Some(ItemIndex(7)), doing: String::new(), waiting: 1 }), json!({"turn": 5, "worker": 3, "pid": 4321, "item": 7, "doing": "", "waiting": 1})),
         ("RETURNED", ToController::Returned { turn: 5 }, json!({"turn": 5})),
         ("FINISHED", ToController::Finished(finished), json!({"done": 9, "not_run": [0, 7, 70_000], "interrupted": [1]})),
+        ("NOTICE", ToController::Notice { message: "so".into() }, json!({"message": "so"})),
         ("FATAL", ToController::Fatal { message: "it ended".into() }, json!({"message": "it ended"})),
     ]
     .map(|(name, message, fields)| (name, Message::ToController(message), fields))
@@ -280,6 +287,19 @@ fn from_worker() -> Vec<Sample> {
         ),
         ("W_STATUS", FromWorker::Status("collecting é.py".into()), json!({"text": "collecting é.py"})),
         ("W_BELL", FromWorker::Bell, json!({})),
+        (
+            "W_COSTS",
+            FromWorker::Costs {
+                item: ItemIndex(7),
+                costs: Costs {
+                    skipped: true,
+                    growth: 70_000,
+                    wall: [0.5, 1.25, 0.0],
+                    cpu: [0.25, 0.125, 2.0],
+                },
+            },
+            json!({"item": 7, "skipped": 1, "growth": 70_000, "wall": [0.5, 1.25, 0.0], "cpu": [0.25, 0.125, 2.0]}),
+        ),
         ("W_AHEAD", FromWorker::Ahead, json!({})),
         ("W_WANT_TERMINAL", FromWorker::WantTerminal, json!({})),
         ("W_LEAVE_TERMINAL", FromWorker::LeaveTerminal, json!({})),

@@ -14,6 +14,8 @@ enum Op {
     Prepend(Vec<u32>),
     Fill(usize),
     StealBack,
+    SplitFront(usize),
+    Remove(u32),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -23,6 +25,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => prop::collection::vec(0_u32..12, 0..4).prop_map(Op::Prepend),
         2 => (0_usize..6).prop_map(Op::Fill),
         1 => Just(Op::StealBack),
+        1 => (0_usize..8).prop_map(Op::SplitFront),
+        2 => (0_u32..12).prop_map(Op::Remove),
     ]
 }
 
@@ -65,6 +69,15 @@ proptest! {
                     let wanted = max.saturating_sub(1).min(list.len());
                     let expected: Vec<u32> = [99].into_iter().chain(list.drain(..wanted)).collect();
                     prop_assert_eq!(out, items(&expected));
+                }
+                Op::SplitFront(count) => {
+                    let front = listed(&runs.split_front(count));
+                    prop_assert_eq!(front, list.drain(..count.min(list.len())).collect::<Vec<_>>());
+                }
+                Op::Remove(item) => {
+                    let at = list.iter().position(|each| *each == item);
+                    prop_assert_eq!(runs.remove(ItemIndex(item)), at.is_some());
+                    at.map(|at| list.remove(at));
                 }
                 Op::StealBack => {
                     let stolen = listed(&runs.split_back(&files));

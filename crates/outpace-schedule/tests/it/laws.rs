@@ -38,12 +38,39 @@ fn run(plan: Plan, patient: bool, steps: &[Step]) {
     world.finish();
 }
 
+/// The same plan, with times that were once known of most items, or none.
+fn timed(plan: impl Strategy<Value = Plan>) -> impl Strategy<Value = Plan> {
+    plan.prop_flat_map(|plan| {
+        let time = prop_oneof![4 => 0.0_f32..0.1, 1 => 0.0_f32..9.0];
+        let expected = prop::collection::vec(prop::option::weighted(0.8, time), plan.node_ids.len());
+        expected.prop_map(move |expected| Plan { expected, ..plan.clone() })
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn spans_lose_nothing_and_keep_nobody_waiting(
         plan in any_plan(&[DistMode::Load, DistMode::WorkSteal]),
+        patient: bool,
+        steps in steps(),
+    ) {
+        run(plan, patient, &steps);
+    }
+
+    #[test]
+    fn so_do_spans_of_known_times(
+        plan in timed(any_plan(&[DistMode::Load])),
+        patient: bool,
+        steps in steps(),
+    ) {
+        run(plan, patient, &steps);
+    }
+
+    #[test]
+    fn units_of_known_times_are_never_split_either(
+        plan in timed(any_plan(&[DistMode::LoadScope, DistMode::LoadFile, DistMode::LoadGroup])),
         patient: bool,
         steps in steps(),
     ) {

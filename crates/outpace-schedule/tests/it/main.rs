@@ -10,6 +10,7 @@ mod own_queues;
 mod plans;
 mod scale;
 mod spans;
+mod timed;
 mod unit_model;
 mod units;
 mod world;

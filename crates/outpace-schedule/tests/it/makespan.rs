@@ -30,6 +30,21 @@ fn makespan(plan: &Plan, durations: &[u64]) -> u64 {
     simulate(plan, durations, &vec![0; plan.workers.len()]).into_iter().max().unwrap_or(0)
 }
 
+/// No run can take less: what all workers share, the longest item, and the two that must follow each other on one worker.
+fn floor(durations: &[u64], workers: usize) -> u64 {
+    let mut longest_first = durations.to_vec();
+    longest_first.sort_unstable_by_key(|&time| Reverse(time));
+    let at = |place: usize| longest_first.get(place).copied().unwrap_or(0);
+    let share = durations.iter().sum::<u64>().div_ceil(workers as u64);
+    share.max(at(0)).max(if longest_first.len() > workers { at(workers - 1) + at(workers) } else { 0 })
+}
+
+fn seconds(micros: u64) -> f32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "six digits are enough")]
+    let seconds = (micros as f64 / 1e6) as f32;
+    seconds
+}
+
 /// The bound of any schedule in which no worker idles while a piece of work waits.
 fn check_bound(makespan: u64, workers: u32, total: u64, longest: u64) -> Result<(), TestCaseError> {
     let workers = u64::from(workers);
@@ -63,6 +78,30 @@ proptest! {
         let plan = plan(DistMode::WorkSteal, files(&sizes), workers);
         let longest = durations.iter().copied().max().unwrap_or(0);
         check_bound(makespan(&plan, &durations), workers, durations.iter().sum(), longest)?;
+    }
+
+    /// However wrong the expectations are.
+    #[test]
+    fn items_of_any_expectation_are_near_optimal(
+        (sizes, durations) in timed_files(),
+        lies in prop::collection::vec(prop::option::of(0.0_f32..10.0), 180),
+        workers in 1_u32..9,
+    ) {
+        let expected = lies[..durations.len()].to_vec();
+        let plan = Plan { expected, ..plan(DistMode::Load, files(&sizes), workers) };
+        let longest = durations.iter().copied().max().unwrap_or(0);
+        check_bound(makespan(&plan, &durations), workers, durations.iter().sum(), longest)?;
+    }
+
+    /// Where they are right, the run takes at most a half more than no run can do without.
+    #[test]
+    fn items_of_known_times_are_nearer_to_optimal((sizes, durations) in timed_files(), workers in 1_u32..9) {
+        let durations: Vec<u64> = durations.iter().map(|tenths| tenths * 100_000).collect();
+        let expected = durations.iter().map(|&micros| Some(seconds(micros))).collect();
+        let plan = Plan { expected, ..plan(DistMode::Load, files(&sizes), workers) };
+        let took = makespan(&plan, &durations);
+        let floor = floor(&durations, workers as usize);
+        prop_assert!(took * 2 <= floor * 3 + 100_000, "{took} for {floor}: {durations:?}");
     }
 
     #[test]

@@ -39,7 +39,10 @@ fn any_plan() -> impl Strategy<Value = Plan> {
                 .filter_map(|(item, (_, mark))| Some((item, mark.clone()?)))
                 .collect();
             let marks = Marks { serial_first, capacities: CAPACITIES.to_vec(), items: marks };
-            Plan { marks, ..plan(mode, ids, workers) }
+            let expected =
+                (0..items.len()).map(|item| Some(0.01 * f32::from(u8::try_from(item).unwrap_or(0))));
+            let expected = if serial_first { Vec::new() } else { expected.collect() };
+            Plan { marks, expected, ..plan(mode, ids, workers) }
         },
     )
 }

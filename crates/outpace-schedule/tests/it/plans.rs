@@ -16,6 +16,7 @@ pub(crate) fn plan<S: Into<String>>(
         workers: (0..workers).map(WorkerIndex).collect(),
         reorder: true,
         marks: outpace_schedule::Marks::default(),
+        expected: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A million items on a thousand workers: a quadratic step anywhere would take hours.
 
 use outpace_model::{DistMode, WorkerIndex};
-use outpace_schedule::Scheduler;
+use outpace_schedule::{Plan, Scheduler};
 
 use crate::plans::plan;
 
@@ -10,7 +10,11 @@ const WORKERS: u32 = 1024;
 
 fn run_all(mode: DistMode, max: usize) {
     let node_ids = (0..ITEMS).map(|item| format!("f{}.py::t{item}", item / 100));
-    let mut scheduler = Scheduler::new(&plan(mode, node_ids, WORKERS));
+    run_plan(&plan(mode, node_ids, WORKERS), max);
+}
+
+fn run_plan(plan: &Plan, max: usize) {
+    let mut scheduler = Scheduler::new(plan);
     let mut given = vec![false; ITEMS];
     let mut live: Vec<u32> = (0..WORKERS).collect();
     while !live.is_empty() {
@@ -38,4 +42,11 @@ fn a_million_units() {
 #[test]
 fn ten_thousand_units_in_batches() {
     run_all(DistMode::LoadFile, 8);
+}
+
+#[test]
+fn spans_of_known_times() {
+    let node_ids = (0..ITEMS).map(|item| format!("f{}.py::t{item}", item / 100));
+    let expected = (0..ITEMS).map(|item| Some(if item % 97 == 0 { 5.0 } else { 0.03 })).collect();
+    run_plan(&Plan { expected, ..plan(DistMode::Load, node_ids, WORKERS) }, 1);
 }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use outpace_model::WorkerIndex;
+use outpace_model::{Expected, WorkerIndex};
 use proptest::prelude::*;
 
-use super::{Census, Change, Load, Pool};
+use super::{Census, Change, Load, Pool, Work};
 
 const CORES: f64 = 2.0;
 
@@ -12,7 +12,7 @@ fn load(idle: f64) -> Load {
 }
 
 fn census(live: u32, pending: u32) -> Census {
-    Census { live, pending, is_steady: true }
+    Census { live, at_work: live, pending, is_steady: true }
 }
 
 /// Feeds the same reading until something changes, for two seconds at most.
@@ -68,7 +68,7 @@ fn an_expensive_fixture_is_not_paid_for_a_short_rest() {
 #[test]
 fn nothing_grows_while_a_worker_is_not_yet_at_work() {
     let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
-    let starting = Census { live: 2, pending: 400, is_steady: false };
+    let starting = Census { live: 2, at_work: 2, pending: 400, is_steady: false };
     assert_eq!(settle(&mut pool, &load(CORES), starting, &mut now), Change::None);
 }
 
@@ -96,7 +96,7 @@ proptest! {
         for (idle, room, pending, is_steady) in readings {
             now += Duration::from_millis(50);
             let load = Load { room, ..load(idle) };
-            let change = pool.decide(&load, Census { live, pending, is_steady }, now);
+            let change = pool.decide(&load, Census { live, at_work: live, pending, is_steady }, now);
             if change != Change::None {
                 prop_assert!(changed.is_none_or(|at| now >= at + super::SETTLE));
                 changed = Some(now);
@@ -120,4 +120,39 @@ proptest! {
             prop_assert!(pool.held.iter().all(|worker| worker.0 >= base));
         }
     }
+}
+
+#[test]
+fn when_the_first_workers_have_nothing_left_held_ones_go_on_however_full_the_cpu_is() {
+    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    pool.held.extend((2..8).map(WorkerIndex));
+    let one_works = Census { at_work: 1, ..census(8, 10) };
+    assert_eq!(settle(&mut pool, &load(0.0), one_works, &mut now), Change::Release(1));
+    let two_work = Census { at_work: 2, ..census(8, 10) };
+    assert_eq!(settle(&mut pool, &load(0.0), two_work, &mut now), Change::None);
+}
+
+#[test]
+fn a_run_whose_tests_are_known_to_wait_begins_with_as_many_as_fill_the_cpu() {
+    let begin = |work| Pool::new(2, 32).begin(work, CORES, 400, 1000);
+    let waiting = Work { wall: 80.0, cpu: 8.0, longest: 1.0 };
+    assert_eq!(begin(waiting), 15, "17 of the 20 that fill it");
+    assert_eq!(
+        begin(Work { longest: 20.0, ..waiting }),
+        2,
+        "the longest test takes as long as four workers need"
+    );
+    assert_eq!(begin(Work { cpu: 80.0, ..waiting }), 0);
+    assert_eq!(begin(Work { wall: 0.08, cpu: 0.008, longest: 0.001 }), 0, "not worth it");
+    assert_eq!(Pool::new(2, 8).begin(waiting, CORES, 400, 1000), 6);
+    assert_eq!(Pool::new(2, 32).begin(waiting, CORES, 5, 1000), 3);
+    assert_eq!(Pool::new(2, 32).begin(waiting, CORES, 400, 1), 1);
+}
+
+#[test]
+fn what_is_not_known_is_taken_to_be_as_the_rest() {
+    let known = |wall, cpu| Some(Expected { wall, cpu });
+    let work = Work::of(&[known(1.0, 0.5), None, known(3.0, 9.0), None]);
+    assert_eq!(work, Some(Work { wall: 8.0, cpu: 7.0, longest: 3.0 }));
+    assert_eq!(Work::of(&[None]), None);
 }

@@ -101,6 +101,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
             maxfail,
             debugged,
             retries,
+            history: seed % 2 == 0,
             replacements,
             stop,
             template_dies,

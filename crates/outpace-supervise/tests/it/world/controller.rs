@@ -44,6 +44,9 @@ impl World {
         if self.scenario.most > 0 || self.scenario.faults.hungry > 0 {
             self.agenda.put(self.measured_every(), Happening::Measured);
         }
+        if self.scenario.history {
+            self.say(FromController::History { path: "history".to_owned() });
+        }
         self.say(FromController::Plan(Plan {
             mode: self.scenario.mode,
             reorder: true,
@@ -78,7 +81,7 @@ impl World {
                 let item = self.dice.below(u64::from(self.scenario.items) + 2);
                 self.say(FromController::Requeue { item: ItemIndex(u32::try_from(item).expect("small")) });
             }
-            ToController::Grow { count } if !self.controller.finished => {
+            ToController::Grow { count, .. } if !self.controller.finished => {
                 for _ in 0..*count {
                     self.announce_another();
                 }

@@ -1,8 +1,10 @@
 //! The event loop around the run, as `outpace-runner` has it.
 
-use outpace_model::Phase;
+use std::collections::HashMap;
+
+use outpace_model::{Expected, Phase};
 use outpace_protocol::{FromWorker, ToWorker};
-use outpace_supervise::{Action, Event, Peer};
+use outpace_supervise::{Action, Event, Peer, Recollection};
 
 use super::happening::{Happening, Pid};
 use super::process::State;
@@ -42,6 +44,23 @@ impl World {
         self.observer.check_nobody_idles(self.now, &mut self.board, &self.lanes);
     }
 
+    /// Of most tests something is known, and it may be wrong.
+    pub(crate) fn on_recalled(&mut self) {
+        if self.dice.permille(100) {
+            return self.deliver(Event::Recalled(Err("it is damaged".to_owned())));
+        }
+        let mut tests = HashMap::new();
+        for node_id in self.scenario.node_ids() {
+            let wall = self.dice.micros(0, 3_000_000).as_secs_f32();
+            if self.dice.permille(800) {
+                tests.insert(node_id, Expected { wall, cpu: wall / 20.0 });
+            }
+        }
+        let room = u32::try_from(self.dice.below(20)).expect("small");
+        let known = Recollection { tests, cores: 2.0, room, ..Recollection::default() };
+        self.deliver(Event::Recalled(Ok(known)));
+    }
+
     fn act(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::ToController(message) => self.tell_controller(message),
@@ -79,6 +98,14 @@ impl World {
                 let connection = self.connections.entry(peer).or_default();
                 let at = connection.inbound.max(self.now);
                 self.agenda.put(at, Happening::Closed(peer, None));
+            }
+            Action::Recall(_) => {
+                let at = self.now + self.dice.micros(0, 150_000);
+                self.agenda.put(at, Happening::Recalled);
+            }
+            Action::Learn(observations) => {
+                let items = self.scenario.items;
+                assert!(observations.iter().all(|each| each.item.0 < items), "lessons of tests there are");
             }
             Action::Quit => self.quit = true,
         }

@@ -28,6 +28,8 @@ pub(crate) enum Happening {
     Step(Pid, u32),
     /// Somebody has looked at a process.
     Looked(Peer, Why),
+    /// The history has been read.
+    Recalled,
     /// The load of the machine is measured.
     Measured,
     /// Somebody kills the template.

@@ -260,7 +260,7 @@ impl Observer {
             ToController::Bye { worker, .. } | ToController::Event { worker, .. } => {
                 assert!(!self.down.contains(worker), "{worker} speaks although it is down");
             }
-            ToController::Grow { .. } if self.ready.difference(&self.down).next().is_none() => {
+            ToController::Grow { why: None, .. } if self.ready.difference(&self.down).next().is_none() => {
                 let item = self.to_retry.pop_front().expect("a test to run again");
                 self.records[item.get()].reopened += 1;
             }

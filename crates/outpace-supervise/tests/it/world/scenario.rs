@@ -68,6 +68,8 @@ pub(crate) struct Scenario {
     pub(crate) debugged: u32,
     /// How often a test that failed may run again at the end.
     pub(crate) retries: u32,
+    /// Earlier runs may have taught something.
+    pub(crate) history: bool,
     /// How many workers the controller replaces.
     pub(crate) replacements: u32,
     pub(crate) stop: Option<Stop>,

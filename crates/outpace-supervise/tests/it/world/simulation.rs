@@ -121,6 +121,7 @@ impl World {
                 }
                 self.deliver(Event::Looked { peer, why, found: Found::default() });
             }
+            Happening::Recalled => self.on_recalled(),
             Happening::Measured => self.on_measured(),
             Happening::TemplateDies => {
                 if let Some(pid) = self.pid_of(Peer::Template) {

@@ -1,0 +1,166 @@
+//! What earlier runs taught, asked for at the start, and what this one teaches, handed on at its end.
+//!
+//! The run waits for an answer for a moment at most: nothing here is needed for correctness.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use outpace_model::{Costs, Expected, ItemIndex, Outcome, WorkerIndex};
+use outpace_protocol::ToController;
+
+use crate::event::Action;
+use crate::pool::Work;
+use crate::run::Run;
+
+/// How long tests that could start wait for the history. It is read while they are collected, and quicker.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What is known from earlier runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recollection {
+    /// By node id.
+    pub tests: HashMap<String, Expected>,
+    /// By file: the seconds that its first test on a worker takes more.
+    pub fixtures: HashMap<String, f32>,
+    /// Cores that this run may use.
+    pub cores: f64,
+    /// For how many workers there is memory.
+    pub room: u32,
+}
+
+/// One run of one test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// Which test.
+    pub item: ItemIndex,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The test before it on its worker was of another file.
+    pub is_first_of_file: bool,
+    /// Its worker had run no other.
+    pub is_first_of_worker: bool,
+    /// What it took.
+    pub costs: Costs,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    is_kept: bool,
+    /// Until then an answer is waited for.
+    awaited: Option<Duration>,
+    /// The tests could start, and wait for the answer.
+    blocks: bool,
+    pub(crate) known: Option<Recollection>,
+    /// What the tests of this run add up to, as far as that is known.
+    pub(crate) work: Option<Work>,
+    observations: Vec<Observation>,
+}
+
+impl History {
+    /// Only where something waits.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.awaited.filter(|_| self.blocks)
+    }
+}
+
+impl Run {
+    pub(crate) fn on_history(&mut self, path: String) {
+        self.history.is_kept = true;
+        self.history.awaited = Some(self.now + PATIENCE);
+        self.act(Action::Recall(path));
+    }
+
+    pub(crate) fn on_recalled(&mut self, outcome: Result<Recollection, String>) {
+        match outcome {
+            _ if self.finished => return,
+            Ok(known) => self.history.known = Some(known).filter(|known| !known.tests.is_empty()),
+            Err(message) => {
+                self.history.is_kept = false;
+                self.tell(ToController::Notice { message });
+            }
+        }
+        self.history.awaited = None;
+        self.go_on_without_waiting();
+    }
+
+    /// Whether the tests must wait for the history. They are let go when it comes, or is too late.
+    pub(crate) fn waits_for_history(&mut self) -> bool {
+        self.history.blocks = self.history.awaited.is_some_and(|until| self.now < until);
+        self.history.blocks
+    }
+
+    pub(crate) fn on_history_due(&mut self) {
+        if self.history.deadline().is_some_and(|at| at <= self.now) {
+            self.history.awaited = None;
+            self.go_on_without_waiting();
+        }
+    }
+
+    fn go_on_without_waiting(&mut self) {
+        if std::mem::take(&mut self.history.blocks) {
+            self.begin();
+        }
+    }
+
+    /// The seconds that each test is expected to take; empty where nothing is known of any.
+    pub(crate) fn expect(&mut self) -> Vec<Option<f32>> {
+        let expected = self.expected();
+        self.history.work = Work::of(&expected);
+        expected.into_iter().map(|each| each.map(|each| each.wall)).collect()
+    }
+
+    fn expected(&self) -> Vec<Option<Expected>> {
+        let (Some(known), Some((collection, _))) = (&self.history.known, &self.reference) else {
+            return Vec::new();
+        };
+        let mut previous = "";
+        let expected = collection.node_ids.iter().map(|node_id| {
+            let file = outpace_schedule::file_of(node_id);
+            let is_first = file != std::mem::replace(&mut previous, file);
+            let fixtures = known.fixtures.get(file).filter(|_| is_first).copied().unwrap_or(0.0);
+            let test = known.tests.get(node_id)?;
+            Some(Expected { wall: test.wall + fixtures, ..*test })
+        });
+        let expected: Vec<Option<Expected>> = expected.collect();
+        if expected.iter().any(Option::is_some) { expected } else { Vec::new() }
+    }
+
+    pub(crate) fn observe(&mut self, index: WorkerIndex, item: ItemIndex, failed: bool) {
+        let Some(worker) = self.workers.get_mut(&index) else { return };
+        let before = worker.last_item.replace(item);
+        let Some((_, costs)) = worker.costs.take().filter(|(of, _)| *of == item) else { return };
+        let outcome = match costs.skipped {
+            _ if failed => Outcome::Failed,
+            true => Outcome::Skipped,
+            false => Outcome::Passed,
+        };
+        let file = |item| self.node_id(item).map(outpace_schedule::file_of);
+        let is_first_of_file = before.is_none_or(|before| file(before) != file(item));
+        let is_first_of_worker = before.is_none();
+        self.note(Observation { item, outcome, is_first_of_file, is_first_of_worker, costs });
+    }
+
+    pub(crate) fn observe_crash(&mut self, item: ItemIndex) {
+        self.note(Observation {
+            item,
+            outcome: Outcome::Crashed,
+            is_first_of_file: false,
+            is_first_of_worker: false,
+            costs: Costs::default(),
+        });
+    }
+
+    fn note(&mut self, observation: Observation) {
+        if self.history.is_kept {
+            self.history.observations.push(observation);
+        }
+    }
+
+    /// At the end, when the controller has been told everything.
+    pub(crate) fn hand_on_lessons(&mut self) {
+        let observations = std::mem::take(&mut self.history.observations);
+        if self.history.is_kept && !observations.is_empty() {
+            self.act(Action::Learn(observations));
+        }
+    }
+}
