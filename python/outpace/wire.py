@@ -81,6 +81,7 @@ class Kind:
     W_WANT_TERMINAL = 76
     W_LEAVE_TERMINAL = 77
     W_ACTING = 85
+    W_EXPOSE = 84
     # coordinator -> template or worker
     INIT = 96
     FORK = 97
