@@ -161,7 +161,8 @@ def _check_threads() -> None:
     if threads > 1:
         raise Refused(
             f"a worker has {threads} threads, which were started while tests were collected, and cannot be isolated "
-            "any more. Use --start-method spawn, and --isolate or [tool.outpace.isolate]: workers are then isolated before"
+            "any more. Use --start-method spawn, and --isolate or [tool.outpace.isolate]: workers are then isolated "
+            "before"
         )
 
 
