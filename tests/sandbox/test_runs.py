@@ -124,7 +124,8 @@ def test_a_hang_is_told_with_its_stack(lab: Lab, method: str) -> None:
             import time
             time.sleep(1000)
         def test_c():
-            ctypes.CDLL(None).sleep(1000)
+            while True:
+                ctypes.CDLL(None).sleep(1000)       # returns when a signal comes
         def test_child():
             subprocess.run(["sleep", "1000"])
         """,
