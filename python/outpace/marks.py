@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from .filters import Matcher, Subject
     from .pyproject import Override
 
-SERIAL, RESOURCE, OWN_PROCESS = "serial", "resource", "own_process"
+SERIAL, RESOURCE, OWN_PROCESS, ISOLATE = "serial", "resource", "own_process", "isolate"
 DESCRIPTIONS = (
     "serial(reason=None): no other test runs while this one does.",
     "resource(name, amount=1): held while the test runs; of a resource that is not declared in "
     "[tool.outpace.resources] there is one.",
     "own_process: runs in a process of its own, forked from what was collected.",
+    "isolate(*kinds): all workers of the run have their own of these: ports, tmp, files, ipc, or all.",
 )
-_NAMES = (SERIAL, RESOURCE, OWN_PROCESS)
+_NAMES = (SERIAL, RESOURCE, OWN_PROCESS, ISOLATE)
 USAGE = 'write resource("db"), resource("gpu", 2) or resource("memory", "4GB")'
 
 settings_key = pytest.StashKey[Settings]()
@@ -73,6 +74,8 @@ class Marks:
         self.unmatched: list[str] = []
         # Limits in seconds that overrides give to tests without a marker.
         self.timeouts: dict[pytest.Item, float] = {}
+        # What tests say that workers must have of their own.
+        self.isolate: set[str] = set()
 
     def head(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
         """As it travels; empty when there is nothing to tell. ``docs/design/protocol.md`` says what it looks like."""
@@ -149,6 +152,9 @@ def evaluate(config: pytest.Config, items: Sequence[pytest.Item]) -> Marks:
     for item in items:
         fact = None
         for mark in _marks_of(item, seen):
+            if mark.name == ISOLATE:
+                marks.isolate.update(_kinds(mark, item))
+                continue
             fact = fact or Fact()
             _apply_mark(fact, mark, item)
         if settings.overrides:
@@ -178,6 +184,15 @@ def _marks_of(node: Any, seen: dict[Any, tuple[pytest.Mark, ...]]) -> tuple[pyte
     if parent not in seen:
         seen[parent] = _marks_of(parent, seen)
     return own + seen[parent]
+
+
+def _kinds(mark: pytest.Mark, item: pytest.Item) -> tuple[str, ...]:
+    from . import isolation
+
+    try:
+        return isolation.of_mark(mark)
+    except ValueError as error:
+        raise pytest.UsageError(f"{_place(item)}: @pytest.mark.isolate: {error}") from None
 
 
 def _apply_mark(fact: Fact, mark: pytest.Mark, item: pytest.Item) -> None:

@@ -14,12 +14,15 @@ import pytest
 
 from . import debugger, entry, forked_start, marks, own_process, timeouts
 from .controller import elastic, heap, history, memory, retries, shown
+from .fixtures import free_port, free_ports, worker_cache_dir, worker_slot, worker_tmp_path
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
     from .controller.session import OutpaceSession
 
 START_METHODS = ("auto", "fork", "spawn")
+
+__all__ = ["free_port", "free_ports", "worker_cache_dir", "worker_slot", "worker_tmp_path"]
 
 _coordinator_key = pytest.StashKey[Coordinator]()
 
@@ -36,6 +39,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini("outpace_start_method", "How workers start: auto, fork or spawn.", default="auto")
     parser.addini("outpace_serial", "When serial tests run: last or first.", default="last")
+    group.addoption(
+        "--isolate",
+        dest="outpace_isolate",
+        metavar="KINDS",
+        default=None,
+        help="What each worker has of its own, with commas between: ports, tmp, files, ipc; or all, none (Linux).",
+    )
+    group.addoption(
+        "--isolate-missing",
+        dest="outpace_isolate_missing",
+        choices=("fail", "ignore"),
+        default=None,
+        help="Where the system does not let workers be isolated: end the run (fail, the default) or go on without.",
+    )
     timeouts.add_options(parser, group)
     retries.add_options(parser, group)
     elastic.add_options(parser, group)
@@ -85,6 +102,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         except LaunchError as error:
             raise pytest.UsageError(f"outpace: {error}") from None
         early_config.add_cleanup(lambda: _close(early_config))
+    if not _in_worker() and marks.settings_of(early_config).env:
+        from . import worker_env
+
+        worker_env.apply_early(early_config, marks.settings_of(early_config).env)
     yield
 
 
@@ -121,11 +142,15 @@ def _close(config: pytest.Config) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    marks.settings_of(config)
+    settings = marks.settings_of(config)
     marks.is_serial_first(config)
     if not config.pluginmanager.hasplugin("xdist"):
         return
     option = config.option
+    if settings.env:
+        from . import worker_env
+
+        worker_env.settle_run(config)
     restarts = option.maxworkerrestart
     if restarts is not None and not restarts.isdecimal():
         raise pytest.UsageError(f"--max-worker-restart={restarts}: not a number")
@@ -172,6 +197,18 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not session.config.pluginmanager.hasplugin("dsession"):
         _close(session.config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Runs that outpace does not drive have no workers to isolate."""
+    if type(config.pluginmanager.getplugin("dsession")).__module__.startswith("outpace."):
+        return None
+    if config.getoption("outpace_isolate") is None and marks.settings_of(config).isolate is None:
+        return None
+    from . import isolation
+
+    kinds = isolation.settings(config).kinds
+    return f"outpace: not isolated ({', '.join(kinds)}): that is for outpace's workers" if kinds else None
 
 
 def _take_over(config: pytest.Config) -> None:

@@ -11,13 +11,16 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from . import amounts, filters
 
-_TABLES = ("resources", "overrides")
+if TYPE_CHECKING:
+    from .settings import Settings
+
+_TABLES = ("resources", "overrides", "isolate", "env")
 _KEYS = ("filter", "serial", "resources", "timeout", "own_process")
 
 
@@ -37,12 +40,23 @@ class Override(NamedTuple):
     place: str
 
 
-def read(path: Path, text: str) -> tuple[dict[str, Resource], list[Override]]:
+def read(settings: Settings, text: str) -> None:
     """Raises ``pytest.UsageError``."""
-    return _Reader(path, text).settings()
+    reader = Reader(settings.path, text)
+    settings.resources, settings.overrides = reader.settings()
+    isolate = reader.table.get("isolate")
+    if isolate is not None:
+        from . import isolation
+
+        settings.isolate = isolation.read(reader, reader.dict_at(isolate, "isolate"))
+    env = reader.table.get("env")
+    if env is not None:
+        from . import worker_env
+
+        settings.env = worker_env.read(reader, reader.dict_at(env, "env"))
 
 
-class _Reader:
+class Reader:
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.lines = text.splitlines()
@@ -54,56 +68,56 @@ class _Reader:
 
     def settings(self) -> tuple[dict[str, Resource], list[Override]]:
         if not isinstance(self.table, dict):
-            raise self._error("`tool.outpace` must be a table", self._line_of("outpace"))
+            raise self.error("`tool.outpace` must be a table", self.line_of("outpace"))
         for key in self.table:
             if key not in _TABLES:
-                raise self._error(f"unknown key `{key}` in [tool.outpace]", self._line_of(key), _TABLES)
-        declared = self._dict(self.table.get("resources", {}), "resources", None)
+                raise self.error(f"unknown key `{key}` in [tool.outpace]", self.line_of(key), _TABLES)
+        declared = self.dict_at(self.table.get("resources", {}), "resources", None)
         resources = {name: self._resource(name, value) for name, value in declared.items()}
         overrides = self.table.get("overrides", [])
         if not isinstance(overrides, list):
-            raise self._error("`overrides` must be written as [[tool.outpace.overrides]]", self._line_of("overrides"))
+            raise self.error("`overrides` must be written as [[tool.outpace.overrides]]", self.line_of("overrides"))
         return resources, [self._override(number, each) for number, each in enumerate(overrides)]
 
     def _resource(self, name: str, value: object) -> Resource:
-        line = self._line_of(name, self._header(r"\[\s*tool\.outpace\.resources\s*\]"))
+        line = self.line_of(name, self.header(r"\[\s*tool\.outpace\.resources\s*\]"))
         if isinstance(value, list):
             if not value or not all(isinstance(each, str) for each in value):
-                raise self._error(f"the values of resource `{name}` must be strings, at least one", line)
+                raise self.error(f"the values of resource `{name}` must be strings, at least one", line)
             if not name or "=" in name or "\0" in name:
-                raise self._error(f"`{name}` cannot be the name of an environment variable", line)
+                raise self.error(f"`{name}` cannot be the name of an environment variable", line)
             return Resource(name, len(value), tuple(value))
         try:
             return Resource(name, amounts.parse(value))
         except ValueError as error:
-            raise self._error(f"resource `{name}`: {error}, or a list of values", line) from None
+            raise self.error(f"resource `{name}`: {error}, or a list of values", line) from None
 
     def _override(self, number: int, table: object) -> Override:
-        start = self._header(r"\[\[\s*tool\.outpace\.overrides\s*\]\]", number)
-        table = self._dict(table, "overrides", start)
+        start = self.header(r"\[\[\s*tool\.outpace\.overrides\s*\]\]", number)
+        table = self.dict_at(table, "overrides", start)
         for key in table:
             if key not in _KEYS:
                 message = f"unknown key `{key}` in [[tool.outpace.overrides]]"
-                raise self._error(message, self._line_of(key, start), _KEYS)
+                raise self.error(message, self.line_of(key, start), _KEYS)
         if "filter" not in table:
-            raise self._error("an override needs a `filter`", start)
-        line = self._line_of("filter", start)
+            raise self.error("an override needs a `filter`", start)
+        line = self.line_of("filter", start)
         serial = table.get("serial")
         if serial is not None and not isinstance(serial, (bool, str)):
-            raise self._error("`serial` must be true, false or a reason", self._line_of("serial", start))
-        resources = self._needs(table.get("resources", {}), self._line_of("resources", start))
+            raise self.error("`serial` must be true, false or a reason", self.line_of("serial", start))
+        resources = self._needs(table.get("resources", {}), self.line_of("resources", start))
         place = f"{self.path.name}:{line + 1}" if line is not None else self.path.name
-        timeout = self._timeout(table.get("timeout"), self._line_of("timeout", start))
+        timeout = self._timeout(table.get("timeout"), self.line_of("timeout", start))
         own_process = table.get("own_process", False)
         if not isinstance(own_process, bool):
-            raise self._error("`own_process` must be true or false", self._line_of("own_process", start))
+            raise self.error("`own_process` must be true or false", self.line_of("own_process", start))
         return Override(self._filter(table["filter"], line), serial, resources, timeout, own_process, place)
 
     def _timeout(self, value: object, line: int | None) -> float | None:
         if value is None:
             return None
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
-            raise self._error("`timeout` must be a number of seconds, 0 for no limit", line)
+            raise self.error("`timeout` must be a number of seconds, 0 for no limit", line)
         return float(value)
 
     def _needs(self, value: object, line: int | None) -> dict[str, int]:
@@ -111,17 +125,17 @@ class _Reader:
         for each in value if isinstance(value, list) else [value]:
             pairs = {each: 1} if isinstance(each, str) and isinstance(value, list) else each
             if not isinstance(pairs, dict):
-                raise self._error('`resources` must be written as ["db", {gpu = 1}] or {db = 1, gpu = 1}', line)
+                raise self.error('`resources` must be written as ["db", {gpu = 1}] or {db = 1, gpu = 1}', line)
             for name, amount in pairs.items():
                 try:
                     needs[name] = amounts.parse(amount)
                 except ValueError as error:
-                    raise self._error(f"resource `{name}`: {error}", line) from None
+                    raise self.error(f"resource `{name}`: {error}", line) from None
         return needs
 
     def _filter(self, text: object, line: int | None) -> filters.Filter:
         if not isinstance(text, str):
-            raise self._error("`filter` must be a string", line)
+            raise self.error("`filter` must be a string", line)
         try:
             return filters.parse(text)
         except filters.FilterError as error:
@@ -130,20 +144,20 @@ class _Reader:
             start = quote.end() if quote and source.startswith(text, quote.end()) else source.find(text or "\0")
             if start < 0:
                 source, start = text.splitlines()[0] if text else "", 0
-            raise self._error(str(error), line, column=start + error.column, source=source) from None
+            raise self.error(str(error), line, column=start + error.column, source=source) from None
 
-    def _dict(self, value: object, name: str, line: int | None) -> dict[str, Any]:
+    def dict_at(self, value: object, name: str, line: int | None = None) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._error(f"`{name}` must be a table", line if line is not None else self._line_of(name))
+            raise self.error(f"`{name}` must be a table", line if line is not None else self.line_of(name))
         return value
 
     # -- where things are in the file, as far as a look at its lines tells
 
-    def _header(self, pattern: str, number: int = 0) -> int | None:
+    def header(self, pattern: str, number: int = 0) -> int | None:
         found = [line for line, text in enumerate(self.lines) if re.match(rf"\s*{pattern}", text)]
         return found[number] if number < len(found) else None
 
-    def _line_of(self, key: str, start: int | None = None) -> int | None:
+    def line_of(self, key: str, start: int | None = None) -> int | None:
         """The line that sets the key, from a header to the next one; else the first that does; else the header."""
         quoted = re.escape(key)
         wanted = re.compile(rf"""\s*(\[+\s*)?(tool\.outpace\.)?["']?{quoted}["']?\s*[\].=]""")
@@ -156,7 +170,7 @@ class _Reader:
             return start
         return next((line for line, text in enumerate(self.lines) if wanted.match(text)), None)
 
-    def _error(
+    def error(
         self,
         message: str,
         line: int | None,

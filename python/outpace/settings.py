@@ -1,4 +1,4 @@
-"""The project's settings for outpace: resources and overrides.
+"""The project's settings for outpace: resources, overrides, what workers have of their own.
 
 Read by the controller before anything else happens, so that a mistake costs no run, and again where the tests are. A
 project that has none pays for a look at its ``pyproject.toml`` only.
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .isolation import Isolation
     from .pyproject import Override, Resource
 
 
@@ -18,6 +19,8 @@ class Settings:
         self.path = path
         self.resources: dict[str, Resource] = {}
         self.overrides: list[Override] = []
+        self.isolate: Isolation | None = None
+        self.env: dict[str, str] = {}
 
     def resource(self, name: str) -> Resource:
         """There is one of what is not declared; of memory, what the machine has."""
@@ -40,5 +43,5 @@ def load(rootpath: Path) -> Settings:
     if "outpace" in text:
         from . import pyproject
 
-        settings.resources, settings.overrides = pyproject.read(settings.path, text)
+        pyproject.read(settings, text)
     return settings

@@ -78,6 +78,7 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "W_BYE": layout("", blob="blob"),
     "W_ACTING": layout("<i", "pid"),
     "W_STATUS": lambda fields: fields["text"].encode(),
+    "W_EXPOSE": lambda fields: fields["text"].encode(),
     "INIT": layout("<I", "lane", blob="input"),
     "FORK": layout("<II", "worker", "lane", blob="input"),
     "GRANT": items_behind("position"),

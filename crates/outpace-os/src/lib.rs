@@ -44,7 +44,7 @@ pub use proc::{ProcessFacts, facts, oom_kills};
 pub use process_tree::{children, descendants};
 pub use reap::{Exit, become_subreaper, from_wait_status, has_children, reap};
 pub use signal::{Pid, Signal, is_alive, kill, kill_group, name_of};
-pub use socket::{send_with_fd, socket_pair};
+pub use socket::{receive_with_fds, send_with_fd, socket_pair};
 pub use spawn::{SpawnSpec, spawn};
 pub use stacks::{ASK_SIGNAL, DUMP_SIGNAL, StackFile, ask};
 pub use terminal::Terminal;

@@ -1,12 +1,12 @@
-//! The control sockets: a connected pair, and a descriptor sent along with bytes.
+//! The control sockets: a connected pair, and descriptors sent and received along with bytes.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
-    socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
 /// Two connected stream sockets, both closed on `exec`.
@@ -36,6 +36,34 @@ pub fn send_with_fd(socket: BorrowedFd<'_>, bytes: &[u8], fd: BorrowedFd<'_>) ->
         match sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL) {
             Err(rustix::io::Errno::INTR) => {}
             sent => return Ok(sent?),
+        }
+    }
+}
+
+/// The most descriptors that one message of a process of ours carries.
+const MOST_FDS: usize = 16;
+
+/// Reads bytes, and appends the descriptors that came with them; they are closed on `exec`. Returns how many bytes
+/// came: 0 is the end.
+pub fn receive_with_fds(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    fds: &mut Vec<OwnedFd>,
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FDS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    loop {
+        match recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(message) => {
+                for each in control.drain() {
+                    if let RecvAncillaryMessage::ScmRights(rights) = each {
+                        fds.extend(rights);
+                    }
+                }
+                return Ok(message.bytes);
+            }
         }
     }
 }

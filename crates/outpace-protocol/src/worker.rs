@@ -25,6 +25,7 @@ mod kind {
     pub(super) const LEAVE_TERMINAL: u8 = 77;
     pub(super) const ACTING: u8 = 85;
     pub(super) const COSTS: u8 = 80;
+    pub(super) const EXPOSE: u8 = 84;
 
     pub(super) const INIT: u8 = 96;
     pub(super) const FORK: u8 = 97;
@@ -199,6 +200,9 @@ pub enum FromWorker {
     Bell,
     /// From now on a fork of the worker runs its tests and speaks for it; `None`: it does so itself again.
     Acting(Option<i32>),
+    /// What comes to the listener that this frame carries is to be connected to this address outside: `HOST:PORT`,
+    /// `[HOST]:PORT` or `@abstract`.
+    Expose(String),
     /// The template reaped a fork.
     Exited(Exited),
     /// The template forked a worker, or could not.
@@ -244,6 +248,7 @@ impl FromWorker {
             kind::LEAVE_TERMINAL => Self::LeaveTerminal,
             kind::ACTING => Self::Acting(Some(reader.u32()?.cast_signed()).filter(|pid| *pid > 0)),
             kind::STATUS => Self::Status(String::from_utf8_lossy(&frame.payload).into_owned()),
+            kind::EXPOSE => Self::Expose(String::from_utf8_lossy(&frame.payload).into_owned()),
             kind::EXITED => Self::Exited(from_json(frame.kind, &frame.payload)?),
             kind::FORKED => {
                 let Forked { worker, pid, error } = from_json(frame.kind, &frame.payload)?;
@@ -299,6 +304,7 @@ impl FromWorker {
             Self::LeaveTerminal => Frame::write(kind::LEAVE_TERMINAL, &[], out),
             Self::Acting(pid) => Frame::write(kind::ACTING, &pid.unwrap_or(0).to_le_bytes(), out),
             Self::Status(text) => Frame::write(kind::STATUS, text.as_bytes(), out),
+            Self::Expose(target) => Frame::write(kind::EXPOSE, target.as_bytes(), out),
             Self::Exited(exited) => Frame::write(kind::EXITED, &to_json(exited), out),
             Self::Forked { worker, outcome } => {
                 let message = Forked {

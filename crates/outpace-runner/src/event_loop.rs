@@ -17,6 +17,7 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use crate::forward::Forwards;
 use crate::history::Historian;
 use crate::link::Link;
 use crate::load::{self, Meter};
@@ -87,6 +88,7 @@ pub(crate) struct Engine {
     pub(crate) rings: BTreeMap<Peer, Decoder>,
     pub(crate) lanes: BTreeMap<Peer, u32>,
     pub(crate) lookout: Lookout,
+    pub(crate) forwards: Forwards,
     pub(crate) pids: BTreeMap<Peer, i32>,
     pub(crate) forked_template: Option<ForkedTemplate>,
     pub(crate) historian: Historian,
@@ -124,6 +126,7 @@ impl Engine {
             rings: BTreeMap::new(),
             lanes: BTreeMap::new(),
             lookout: Lookout::default(),
+            forwards: Forwards::default(),
             pids: BTreeMap::new(),
             forked_template,
             historian: Historian::default(),
@@ -212,12 +215,15 @@ impl Engine {
                     self.on_controller(message);
                 }
             }
-            Input::FromPeer(peer, messages) => {
+            Input::FromPeer(peer, messages, fds) => {
                 if self.has_room() {
                     self.read_ring(peer);
                 }
+                let mut fds = fds.into_iter();
                 for message in messages {
-                    if self.links.contains_key(&peer) {
+                    if let FromWorker::Expose(target) = &message {
+                        self.forwards.add(peer, fds.next(), target);
+                    } else if self.links.contains_key(&peer) {
                         self.on_peer(peer, message);
                     }
                 }
@@ -353,6 +359,7 @@ impl Engine {
         self.links.remove(&peer);
         self.rings.remove(&peer);
         self.lookout.forget(peer);
+        self.forwards.end(peer);
         let lane = self.lanes.get(&peer).copied();
         let position = lane.map_or(0, |lane| self.board.position(lane));
         let phase = lane.map_or(Phase::Idle, |lane| self.board.phase(lane));

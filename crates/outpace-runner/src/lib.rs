@@ -1,6 +1,6 @@
 //! The event loop that drives a run: sockets, processes, signals, timers.
 //!
-//! One thread. It turns what the kernel says into [`outpace_supervise::Event`]s, carries out the
+//! One thread, beside that of the forwarders. It turns what the kernel says into [`outpace_supervise::Event`]s, carries out the
 //! [`outpace_supervise::Action`]s that come back, and decides nothing itself. It never runs user code and never
 //! blocks on anybody.
 //!
@@ -11,6 +11,7 @@
 
 mod actions;
 mod event_loop;
+mod forward;
 mod history;
 mod link;
 mod load;

@@ -1,10 +1,12 @@
 //! One task per connection: bytes in, messages out, in order, then the end.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use outpace_protocol::{Decoder, Frame, FromController, FromWorker, ProtocolError, Why};
 use outpace_supervise::{Found, Peer, Recollection};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -14,7 +16,8 @@ const CHUNK: usize = 256 * 1024;
 /// What a connection brought.
 pub(crate) enum Input {
     FromController(Vec<FromController>),
-    FromPeer(Peer, Vec<FromWorker>),
+    /// Messages, and the descriptors that came with them, in their order.
+    FromPeer(Peer, Vec<FromWorker>, Vec<OwnedFd>),
     ControllerClosed(Option<String>),
     PeerClosed(Peer, Option<String>),
     /// Somebody was looked at closely.
@@ -29,7 +32,7 @@ pub(crate) enum Input {
 pub(crate) async fn read_controller(stream: Arc<UnixStream>, to: UnboundedSender<Input>) {
     let decode = |frame: Frame| FromController::decode(&frame);
     let fault =
-        read(&stream, None, decode, |messages| to.send(Input::FromController(messages)).is_ok()).await;
+        read(&stream, None, decode, |messages, _| to.send(Input::FromController(messages)).is_ok()).await;
     let _ = to.send(Input::ControllerClosed(fault));
 }
 
@@ -40,8 +43,8 @@ pub(crate) async fn read_peer(
     finish: oneshot::Receiver<()>,
     to: UnboundedSender<Input>,
 ) {
-    let fault = read(&stream, Some(finish), FromWorker::decode, |messages| {
-        to.send(Input::FromPeer(peer, messages)).is_ok()
+    let fault = read(&stream, Some(finish), FromWorker::decode, |messages, fds| {
+        to.send(Input::FromPeer(peer, messages, fds)).is_ok()
     })
     .await;
     let _ = to.send(Input::PeerClosed(peer, fault));
@@ -51,21 +54,23 @@ async fn read<M>(
     stream: &UnixStream,
     finish: Option<oneshot::Receiver<()>>,
     decode: impl Fn(Frame) -> Result<M, ProtocolError>,
-    mut deliver: impl FnMut(Vec<M>) -> bool,
+    mut deliver: impl FnMut(Vec<M>, Vec<OwnedFd>) -> bool,
 ) -> Option<String> {
     let mut decoder = Decoder::default();
     let mut buffer = vec![0; CHUNK];
     let mut finish = finish;
     let mut finishing = false;
+    let mut fds = Vec::new();
     loop {
-        match stream.try_read(&mut buffer) {
+        let receive = || outpace_os::receive_with_fds(stream.as_fd(), &mut buffer, &mut fds);
+        match stream.try_io(Interest::READABLE, receive) {
             // A process that dies in the middle of a frame is not worth a word: its death is told anyway.
             Ok(0) => return None,
             Ok(count) => {
                 decoder.feed(&buffer[..count]);
                 let mut messages = Vec::new();
                 let fault = drain(&mut decoder, &decode, &mut messages);
-                if !messages.is_empty() && !deliver(messages) {
+                if !messages.is_empty() && !deliver(messages, std::mem::take(&mut fds)) {
                     return None;
                 }
                 if let Err(error) = fault {

@@ -231,7 +231,11 @@ impl Run {
             return self.on_message_of_the_dead(&message);
         }
         match message {
-            FromWorker::Hello(_) | FromWorker::Exited(_) | FromWorker::Forked { .. } | FromWorker::Bell => {}
+            FromWorker::Hello(_)
+            | FromWorker::Exited(_)
+            | FromWorker::Expose(_)
+            | FromWorker::Forked { .. }
+            | FromWorker::Bell => {}
             FromWorker::Collected { collection, payload } => {
                 self.on_worker_collected(worker, collection, payload);
             }

@@ -136,6 +136,7 @@ impl Run {
             | FromWorker::Acting(_)
             | FromWorker::Ahead
             | FromWorker::Bell
+            | FromWorker::Expose(_)
             | FromWorker::Exited(_)
             | FromWorker::Ready { .. }
             | FromWorker::Result { .. }

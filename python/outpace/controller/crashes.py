@@ -52,6 +52,11 @@ class Crashes:
             session.config.hook.pytest_testnodedown(node=node, error=error)
             session._active_nodes.discard(node)
             session.forget(node)
+        elif nodeid is None and session.ending.is_refused:
+            # It said what is wrong, and another would say the same.
+            session.config.hook.pytest_testnodedown(node=node, error=None)
+            session._active_nodes.discard(node)
+            session.forget(node)
         else:
             session.worker_errordown(node, error)
         again = nodeid is not None and nodeid in self._again

@@ -41,12 +41,18 @@ class Ending:
         self._reported: set[str] = set()
         self._internal_error = False
 
+    @property
+    def is_refused(self) -> bool:
+        """A worker has said that the run cannot be what it is to be."""
+        return isinstance(self._error, pytest.UsageError)
+
     # -- while the run goes on
 
     def event(self, node: Node, name: str, content: dict[str, Any]) -> None:
         """What a worker says of its own end."""
         if name == "usage_error":
             self._error = self._error or pytest.UsageError(*content["messages"])
+            self.session.stop()
         elif name == "exit":
             self._error = self._error or pytest.exit.Exception(content["reason"], content["returncode"])
             self.session.stop()

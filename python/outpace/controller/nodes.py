@@ -16,6 +16,7 @@ from xdist.plugin import _sys_path
 from xdist.workermanage import NodeManager, WorkerController
 
 from outpace import plain, pytest_private
+from outpace.marks import settings_of
 from outpace.wire import Kind
 
 if TYPE_CHECKING:
@@ -114,6 +115,9 @@ class Nodes(NodeManager):  # type: ignore[misc]
         self.announced = False
         # Shows what workers write as it comes, where that is wanted.
         self.live: Any = None
+        # What workers have of their own, by the settings; and whether the first one is never a template.
+        self.isolate: dict[str, Any] | None = None
+        self.always_spawned = False
 
     def setup_nodes(self, putevent: Any) -> list[WorkerController]:
         self.begins_with = len(self.specs)
@@ -151,6 +155,10 @@ class Nodes(NodeManager):  # type: ignore[misc]
             "sys_path": _sys_path,
             "environ": dict(os.environ),
             "cwd": os.getcwd(),
+            "env": settings_of(config).env,
+            "isolate": self.isolate,
+            # The first may yet become the template.
+            "isolate_early": self.always_spawned or node.number != min(self.by_number),
         }
         if self.live is not None:
             given["live"] = self.live.describe(node, is_first=node.number == min(self.by_number))

@@ -26,6 +26,7 @@ from .ending import Ending
 from .hangs import Hangs
 from .history import History
 from .interrupts import Interrupts
+from .isolated import Isolated
 from .marked import Marked
 from .memory import Memory
 from .nodes import Node, Nodes
@@ -61,6 +62,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.interrupts = Interrupts()
         self.marked = Marked(config)
         self.history = History(config)
+        self.isolated = Isolated(self)
         self.retries = Retries(self, 0 if config.option.dist == "each" else retry_times(config))
         self.crashes = Crashes(self)
         self.memory = Memory(self)
@@ -99,7 +101,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         why = ", ".join(filter(None, (workers.reason, grows)))
         why = f" ({why})" if why else ""
         method = "auto (fork where it is safe)" if self.start_method == "auto" else f"{self.start_method} (asked for)"
-        return f"outpace {__version__}: {count} worker{'s' if count != 1 else ''}{why}, start method {method}"
+        isolated = self.isolated.header()
+        return f"outpace {__version__}: {count} worker{'s' if count != 1 else ''}{why}, start method {method}{isolated}"
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -107,6 +110,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.nodemanager: Nodes = nodes
         nodes.live = self.live
         pytest_private.append_to_log_file(self.config)
+        nodes.isolate, nodes.always_spawned = self.isolated.given, self.start_method == "spawn"
         self.replay = Replay(self, nodes.testrunuid)
         self._active_nodes.update(nodes.setup_nodes(self.queue.put))
         self._session = session
@@ -163,6 +167,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         super().pytest_terminal_summary(terminalreporter)
         self.marked.summarise(terminalreporter, self._ids, is_coordinated=self.is_coordinated)
         self.history.summarise(terminalreporter)
+        self.isolated.summarise(terminalreporter)
         self.ending.summarise(terminalreporter)
         if "lending" in vars(self):
             self.lending.summarise(terminalreporter)
@@ -324,6 +329,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             node.fork_outputs.append(content["output"])
         elif name == "internal_error":
             self._on_internal_error(node, content["text"])
+        elif name in self.isolated.events:
+            self.isolated.events[name](node, **content)
         else:
             self.ending.event(node, name, content)
 

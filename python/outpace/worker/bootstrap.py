@@ -84,19 +84,23 @@ def _run(
     _take_over_process(given)
     live = _begin_live(given)
     workerinput = RecordingInput(given["workerinput"], given["per_worker_keys"])
-    environ = TracedEnviron()
+    environ = TracedEnviron(_own_variables(given))
     forkable = Forkable(environ, workerinput)
     environ.install()
     worker = None
     code = 0
     try:
+        sandbox = _enter_sandbox(given, channel)
         config = _configure(given, forkable, ahead)
         worker = WorkerSession(config, channel, shared, lane, forkable)
         worker.measures = given["measures"]
+        worker.isolate = given["isolate"]
         config.pluginmanager.register(worker, "outpace-worker")
         if live is not None:
             worker.live = live
             config.pluginmanager.register(live, "outpace-live")
+        if sandbox is not None:
+            worker.is_in(sandbox)
         config.hook.pytest_cmdline_main(config=config)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -138,6 +142,34 @@ def _begin_live(given: dict[str, Any]) -> Any:
     live = Live(given["live"])
     live.begin()
     return live
+
+
+def _own_variables(given: dict[str, Any]) -> frozenset[str]:
+    """Set those of the project's settings; those that differ between workers are to be watched."""
+    table = given["env"]
+    if not table:
+        return frozenset()
+    from outpace import worker_env
+
+    worker_env.apply(table, given["workerinput"]["workerid"], given["workerinput"]["testrunuid"])
+    return worker_env.of_workers(table)
+
+
+def _enter_sandbox(given: dict[str, Any], channel: Channel) -> Any:
+    """Where this process is to be isolated, and certainly a worker: before any code of the user's has run."""
+    wanted = given["isolate"]
+    if wanted is None or not given["isolate_early"]:
+        return None
+    from outpace import leases
+
+    from . import sandbox
+
+    if "ports" in wanted["kinds"]:
+        leases.slot()  # in a network of its own, every worker would have the first one
+    # Its connection to what these plugins have in the controller is still to be made.
+    ports = [given["workerinput"].get(name) for name in ("sock_port", "server_port")]
+    own = [f"127.0.0.1:{port}" for port in ports if isinstance(port, int)]
+    return sandbox.enter_or_say({**wanted, "targets": [*wanted["targets"], *own]}, given["basetemp"], channel)
 
 
 def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None) -> pytest.Config:

@@ -62,7 +62,7 @@ def findings(
         return [Finding("platform", "this platform cannot fork")]
     return [
         *_threads(),
-        *_reads([*environ.reads, *workerinput.reads], config),
+        *_reads([*environ.reads, *workerinput.reads], environ.names, config),
         *_children(baseline),
         *_descriptors(baseline, config),
         *_libraries(),
@@ -75,7 +75,7 @@ def _threads() -> Iterable[Finding]:
         yield Finding("threads", f"{_count(len(names), 'a thread', 'threads')} alive: {_some(names)}")
 
 
-def _reads(reads: Iterable[Read], config: pytest.Config) -> Iterable[Finding]:
+def _reads(reads: Iterable[Read], variables: frozenset[str], config: pytest.Config) -> Iterable[Finding]:
     """One finding per place.
 
     Settings libraries and calls of subprocesses copy the whole environment and never look at the worker's id, so a copy
@@ -88,7 +88,7 @@ def _reads(reads: Iterable[Read], config: pytest.Config) -> Iterable[Finding]:
             continue
         seen.add(place)
         where = f"{_shorten(read.filename, str(config.rootpath))}:{read.lineno}"
-        name = f'workerinput["{read.name}"]' if read.name != WORKER_VARIABLE else read.name
+        name = read.name if read.name in variables else f'workerinput["{read.name}"]'
         yield Finding("worker-id", f"{where} read {name} before the fork")
 
 

@@ -72,6 +72,9 @@ class WorkerSession:
         self.failing = Failing(self.lane, self._time_is_up)
         # "loadgroup" before the options became those of a worker
         self.wants_groups = bool(config.option.loadgroup)
+        # What the worker is to have of its own, and what sees to it (`outpace.worker.sandbox_watch`).
+        self.isolate: dict[str, Any] | None = None
+        self.sandboxes: list[Any] = []
         if config.option.outpace_memory:
             from .memory import Growth
 
@@ -115,6 +118,13 @@ class WorkerSession:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.limits = limits(self.config, session.items)
+        asked = self.config.stash[marks_key].isolate
+        if self.config.option.outpace_isolate == "none":
+            asked = set()
+        if asked or self.isolate is not None:
+            from . import isolating
+
+            isolating.settle(self, asked)
 
     def enter_lane(self, number: int) -> None:
         """As a fork: the lane, and what is written to and read from it, are the fork's own from here on."""
@@ -122,6 +132,11 @@ class WorkerSession:
         self.lane.start_over()
         self.pid = os.getpid()
         stacks.install(self.lane)
+
+    def is_in(self, sandbox: Any) -> None:
+        from . import isolating
+
+        isolating.watch(self, sandbox)
 
     def _time_is_up(self) -> str:
         running = self.loop.running if self.is_worker else None

@@ -78,6 +78,10 @@ def serve(worker: WorkerSession, session: pytest.Session) -> bool:
         elif frame.kind == Kind.RUN:
             forkable.stop_watching()
             gc.unfreeze()
+            if worker.isolate is not None:
+                from . import isolating
+
+                isolating.enter(worker, None)
             return True
         elif frame.kind == Kind.SHUTDOWN:
             return False
@@ -170,6 +174,14 @@ def _become_worker(
         repair(worker.config, identity, template, skip=worker.forkable.skip)
         if worker.live is not None:
             worker.live.become_fork(worker.config, given["live"])
+        if given["env"]:
+            from outpace import worker_env
+
+            worker_env.apply(given["env"], identity.worker_id, str(workerinput["testrunuid"]))
+        if worker.isolate is not None:
+            from . import isolating
+
+            isolating.enter(worker, given["basetemp"])
         worker.config.hook.pytest_outpace_worker_forked(config=worker.config)
     except Exception:
         channel.send(Kind.W_EVENT, plain.dumps(("start_error", {"text": traceback.format_exc()})))
@@ -181,6 +193,8 @@ def finish_worker(worker: WorkerSession) -> None:
     template = worker.forkable.template
     assert template is not None
     finish(worker.config, template, skip=worker.forkable.skip)
+    for watch in worker.sandboxes:
+        watch.leave()
 
 
 def _end(worker: WorkerSession) -> None:

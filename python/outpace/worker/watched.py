@@ -118,34 +118,36 @@ def _instruction(frame: FrameType) -> object:
 
 
 _environ_notes = Notes()
-_ENVIRON_WATCHED = frozenset({WORKER_VARIABLE})
+_environ_watched = frozenset({WORKER_VARIABLE})
 
 
 class _TracedClass(_Environ):
     """The class of ``os.environ`` while it is watched."""
 
     def __getitem__(self, key: str) -> str:
-        if key == WORKER_VARIABLE:
+        if key in _environ_watched:
             _environ_notes.asked(key)
         return super().__getitem__(key)
 
     def __iter__(self) -> Iterator[str]:
-        return _environ_notes.hand_out(super().__iter__(), _ENVIRON_WATCHED)
+        return _environ_notes.hand_out(super().__iter__(), _environ_watched)
 
 
 class TracedEnviron:
-    """Watches ``os.environ`` for reads of the worker's id: ``getenv``, ``get``, ``in``, ``[]``, and copies."""
+    """Watches ``os.environ`` for reads of the worker's id, and of other names whose values differ between workers:
+    ``getenv``, ``get``, ``in``, ``[]``, and copies."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: frozenset[str] = frozenset()) -> None:
         self._notes = Notes()
+        self.names = names | {WORKER_VARIABLE}
 
     @property
     def reads(self) -> list[Read]:
         return self._notes.reads
 
     def install(self) -> None:
-        global _environ_notes
-        _environ_notes = self._notes
+        global _environ_notes, _environ_watched
+        _environ_notes, _environ_watched = self._notes, self.names
         os.environ.__class__ = _TracedClass
 
     def uninstall(self) -> None:

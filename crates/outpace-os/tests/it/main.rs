@@ -14,5 +14,6 @@ mod processes;
 mod readings;
 mod reap;
 mod signals;
+mod sockets;
 mod spawn;
 mod stacks;

@@ -239,6 +239,7 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {
         Just(FromWorker::WantTerminal),
         Just(FromWorker::LeaveTerminal),
         proptest::option::of(1..i32::MAX).prop_map(FromWorker::Acting),
+        any::<String>().prop_map(FromWorker::Expose),
     ]
 }
 

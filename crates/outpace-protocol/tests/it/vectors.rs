@@ -304,6 +304,7 @@ fn from_worker() -> Vec<Sample> {
         ("W_WANT_TERMINAL", FromWorker::WantTerminal, json!({})),
         ("W_LEAVE_TERMINAL", FromWorker::LeaveTerminal, json!({})),
         ("W_ACTING", FromWorker::Acting(Some(4711)), json!({"pid": 4711})),
+        ("W_EXPOSE", FromWorker::Expose("[::1]:5432".into()), json!({"text": "[::1]:5432"})),
     ]
     .map(|(name, message, fields)| (name, Message::FromWorker(message), fields))
     .into()

@@ -1,0 +1,189 @@
+"""The plugin of a worker in a sandbox: which test wrote what, and why a test may have failed for the sandbox's sake.
+
+Registered only where there is a sandbox.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from outpace import pytest_private
+
+from . import sandbox_writes
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
+    from .session import WorkerSession
+
+# Looking at what was written may take these seconds of CPU time, and then this share of the time that goes by.
+_FREE, _SHARE = 0.1, 0.02
+
+_UNREACHED = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED, errno.ECONNRESET, errno.EADDRNOTAVAIL)
+_UNREACHED_TEXTS = (
+    "network is unreachable",
+    "connection refused",
+    "connection reset",
+    "could not connect",
+    "failed to establish a new connection",
+    "name or service not known",
+    "temporary failure in name resolution",
+    "no address associated with hostname",
+    "could not translate host name",
+    "nodename nor servname",
+)
+_RIGHTS_TEXTS = ("operation not permitted", "must be superuser", "setgroups: invalid argument")
+_OF_USERS = frozenset({"chown", "fchown", "lchown", "setuid", "setgid", "seteuid", "setegid", "setreuid", "setresuid"})
+# Of what a test printed, the end.
+_MOST_TEXT = 20_000
+_NOTES = {
+    "ports": "This worker has its own loopback and no other network ({how}): it reaches what it started itself, and "
+    'what is named in [tool.outpace.isolate]: expose = ["HOST:PORT"]. {exposed}',
+    "device": "This worker's folders are mounts of its own ({how}): a file cannot be moved between them, nor, for an "
+    "ordinary user, a folder that was there before. shutil.move copies.",
+    "space": "This worker's writes are kept in memory ({how}), of which there is no more.",
+    "rights": "This worker is in a user namespace of its own ({how}), in which only its own user and group exist: "
+    "changing users or owners, mounting, and tracing what is outside are not possible. A test that needs them must run "
+    "without.",
+}
+
+
+class SandboxWatch:
+    def __init__(self, sandbox: Sandbox, worker: WorkerSession) -> None:
+        self.sandbox = sandbox
+        self.worker = worker
+        self.worker_id = str(worker.config.workerinput["workerid"])  # type: ignore[attr-defined]
+        self.writes: sandbox_writes.Writes | None = None
+        self.passing: sandbox_writes.Passing | None = None
+        if sandbox.upper is not None and sandbox.root is not None:
+            patterns = sandbox.given["pass"]
+            self.writes = sandbox_writes.Writes(sandbox.upper, patterns)
+            self.passing = sandbox_writes.Passing(sandbox.upper, sandbox.root, patterns, sandbox.since)
+        self._began = time.monotonic()
+        self._spent = 0.0
+        # Tests since the last look.
+        self._since: list[str] = []
+
+    # -- what was written
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
+        yield
+        if self.writes is not None:
+            if self.writes.is_untouched:
+                return
+            self._since[1:] = [item.nodeid]
+            if self._spent < _FREE or self._spent < _SHARE * (time.monotonic() - self._began):
+                self._look()
+
+    def _look(self) -> None:
+        assert self.writes is not None
+        began = time.thread_time()
+        paths = self.writes.look()
+        if paths:
+            self.worker.reporting.event("written", tests=self._since, paths=paths)
+        self._since = []
+        self._spent += time.thread_time() - began
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, Any, None]:
+        """The innermost wrapper: before the worker says goodbye."""
+        yield
+        if self.writes is not None and self.passing is not None:
+            self._look()
+            contested = self.passing.write_back()
+            if contested:
+                self.worker.reporting.event("contested", paths=contested)
+
+    def leave(self) -> None:
+        """At the very end of the process, when nobody writes any more."""
+        given, upper, root = self.sandbox.given, self.sandbox.upper, self.sandbox.root
+        if self.passing is None or upper is None or root is None:
+            return
+        self.passing.write_back()
+        if given["keep"]:
+            folder = os.path.join(given["keep"], self.worker_id)
+            sandbox_writes.keep(upper, root, given["pass"], folder)
+
+    # -- why a test failed
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> Generator[None, Any, None]:
+        outcome: Any = yield
+        if call.excinfo is None or outcome.excinfo is not None:
+            return
+        report = outcome.get_result()
+        if report.failed:
+            for text in self._notes(call.excinfo.value, report):
+                pytest_private.add_section(report, "outpace: isolated", text)
+
+    def _notes(self, error: BaseException, report: Any) -> list[str]:
+        kinds = self.sandbox.kinds
+        found = {}
+        names = [_kind_of(each) for each in _chain(error)]
+        names += [_kind_of_text(text[-_MOST_TEXT:].lower()) for _, text in report.sections]
+        for name in names:
+            if name == "ports" and "ports" in kinds:
+                found["ports"] = True
+            elif (name in ("device", "space") and ("files" in kinds or "tmp" in kinds)) or (
+                name == "rights" and self.sandbox.has_user_namespace
+            ):
+                found[name] = True
+        how = f"--isolate={','.join(kinds)}"
+        reached = [*self.sandbox.given["targets"], *self.sandbox.given["paths"]]
+        exposed = f"Exposed: {', '.join(reached)}." if reached else "Nothing is exposed."
+        return [_NOTES[name].format(how=how, exposed=exposed) for name in found]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised from, and what it was raised in the handling of; those of groups as well."""
+    pending: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while pending:
+        each = pending.pop()
+        if each is None or id(each) in seen or len(seen) > 100:
+            continue
+        seen.add(id(each))
+        yield each
+        pending += [each.__cause__, each.__context__]
+        inner = getattr(each, "exceptions", ())
+        pending += [one for one in inner if isinstance(one, BaseException)] if isinstance(inner, tuple) else []
+
+
+def _kind_of(error: BaseException) -> str | None:
+    if isinstance(error, socket.gaierror):
+        return "ports"
+    if isinstance(error, OSError) and error.errno is not None:
+        number = error.errno
+        if number in _UNREACHED:
+            return "ports"
+        if number == errno.EXDEV:
+            return "device"
+        if number == errno.ENOSPC:
+            return "space"
+        # EINVAL is what the kernel says of a user that does not exist in the namespace.
+        if number == errno.EPERM or (number == errno.EINVAL and _OF_USERS & _last_calls(error)):
+            return "rights"
+    try:
+        return _kind_of_text(str(error)[-_MOST_TEXT:].lower())
+    except Exception:
+        return None
+
+
+def _kind_of_text(text: str) -> str | None:
+    if any(each in text for each in _UNREACHED_TEXTS):
+        return "ports"
+    return "rights" if any(each in text for each in _RIGHTS_TEXTS) else None
+
+
+def _last_calls(error: BaseException) -> frozenset[str]:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return frozenset(trace.tb_frame.f_code.co_names) if trace is not None else frozenset()
