@@ -16,6 +16,8 @@ pub(crate) enum CommandError {
     Exec { python: PathBuf, source: io::Error },
     #[error("__coordinate is for outpace's own use and needs an inherited socket")]
     NoSocket,
+    #[error("`outpace {0}` is not in this version")]
+    NotYet(&'static str),
     #[error(transparent)]
     Runner(#[from] RunnerError),
 }
@@ -24,7 +26,9 @@ impl CommandError {
     /// pytest's exit codes: 4 is a usage error, 3 an internal one.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoSuchPython(_) | Self::NoPython | Self::NoSocket | Self::Exec { .. } => 4,
+            Self::NoSuchPython(_) | Self::NoPython | Self::NoSocket | Self::Exec { .. } | Self::NotYet(_) => {
+                4
+            }
             Self::Runner(_) => 3,
         }
     }

@@ -1,11 +1,13 @@
 //! The `outpace` command: start the user's pytest with this package's plugin, or serve a run that it started.
 //!
-//! It holds no logic of a run: it finds the interpreter, replaces itself with it, or hands a socket to the runner.
+//! It holds no logic of a run: it finds the interpreter, replaces itself with it, or hands a socket to the runner. What
+//! else it can do is in `tasks`.
 
 mod cli;
 mod error;
 mod interpreter;
 mod launch;
+mod tasks;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -18,15 +20,16 @@ const COORDINATE: &str = "__coordinate";
 fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let outcome = if args.get(1).is_some_and(|arg| arg == COORDINATE) {
-        launch::coordinate(args.get(2..).unwrap_or_default())
+        launch::coordinate(args.get(2..).unwrap_or_default()).map(|()| ExitCode::SUCCESS)
     } else {
         let program = if args.is_empty() { OsString::from("outpace") } else { args.remove(0) };
-        launch::test(&cli::parse(program, args))
+        let cli = cli::parse(program, args);
+        match &cli.task {
+            Some(task) => task.run(cli.python.as_deref()),
+            None => launch::test(&cli).map(|()| ExitCode::SUCCESS),
+        }
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(&error),
-    }
+    outcome.unwrap_or_else(|error| report(&error))
 }
 
 fn report(error: &CommandError) -> ExitCode {
