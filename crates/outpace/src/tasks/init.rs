@@ -14,6 +14,7 @@ pub(crate) struct Init {}
 
 impl Init {
     pub(crate) fn run(&self, _python: Option<&Path>) -> Result<ExitCode, CommandError> {
+        let Self {} = self;
         Err(CommandError::NotYet("init"))
     }
 }
