@@ -17,16 +17,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What each crate may use of ours; dependencies point downwards only.
 LAYERS: dict[str, frozenset[str]] = {
+    "outpace-doctor": frozenset(),
     "outpace-model": frozenset(),
     "outpace-protocol": frozenset({"outpace-model"}),
     "outpace-schedule": frozenset({"outpace-model"}),
     "outpace-supervise": frozenset({"outpace-model", "outpace-protocol", "outpace-schedule"}),
     "outpace-os": frozenset({"outpace-model"}),
     "outpace-runner": frozenset({"outpace-model", "outpace-os", "outpace-protocol", "outpace-supervise"}),
-    "outpace": frozenset({"outpace-os", "outpace-runner"}),
+    "outpace": frozenset({"outpace-doctor", "outpace-os", "outpace-runner"}),
 }
 # Pure crates: nothing that could do I/O or read a clock.
-PURE = {"outpace-model", "outpace-protocol", "outpace-schedule", "outpace-supervise"}
+PURE = {"outpace-doctor", "outpace-model", "outpace-protocol", "outpace-schedule", "outpace-supervise"}
 PURE_MAY_USE = {"serde", "serde_json", "thiserror"}
 UNSAFE = {"outpace-os"}
 

@@ -18,6 +18,14 @@ pub(crate) enum CommandError {
     NoSocket,
     #[error("`outpace {0}` is not in this version")]
     NotYet(&'static str),
+    #[error("{0}")]
+    Doctor(String),
+    #[error("{file} cannot be written: {source}")]
+    Write { file: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("interrupted")]
+    Interrupted,
     #[error(transparent)]
     Runner(#[from] RunnerError),
 }
@@ -29,7 +37,9 @@ impl CommandError {
             Self::NoSuchPython(_) | Self::NoPython | Self::NoSocket | Self::Exec { .. } | Self::NotYet(_) => {
                 4
             }
-            Self::Runner(_) => 3,
+            Self::Doctor(_) | Self::Write { .. } => 4,
+            Self::Interrupted => 2,
+            Self::Io(_) | Self::Runner(_) => 3,
         }
     }
 

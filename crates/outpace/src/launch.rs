@@ -11,7 +11,7 @@ use crate::error::CommandError;
 use crate::interpreter;
 
 /// What the interpreter runs. Written so that an environment without the plugin says so in one line.
-const ENTRY: &str = "\
+pub(crate) const ENTRY: &str = "\
 import sys
 sys.path[:1] = [p for p in sys.path[:1] if p]
 try:

@@ -24,6 +24,8 @@ class Plan:
     slowed: bool = False
     undo: list[tuple[str, str]] = field(default_factory=list)
     bare: bool = False
+    narrow: bool = False
+    timeout: float = 0.0
 
     @classmethod
     def read(cls) -> Plan:

@@ -10,12 +10,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from outpace import marks
+from outpace import marks, pytest_private
 from outpace.settings import Settings
 
 from .lanes import Lanes
@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     plan = Plan.read()
     if plan.bare:
         config.stash[marks.settings_key] = Settings(config.rootpath)
-    if plan.lanes is not None:
+    if plan.narrow:
         _narrow(config, plan)
     config.pluginmanager.register(Arrangement(config, plan), "outpace-doctor-arrangement")
     if not hasattr(config, "workerinput"):
@@ -43,6 +43,16 @@ def _narrow(config: pytest.Config, plan: Plan) -> None:
     files = dict.fromkeys(os.path.join(root, nodeid.partition("::")[0]) for nodeid in plan.wanted)
     if all(os.path.isfile(path) for path in files):
         config.args[:] = list(files)
+
+
+def _each_its_own(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """pytest takes a test that follows itself for one that goes on."""
+    seen: set[pytest.Item] = set()
+    found = []
+    for item in items:
+        found.append(pytest_private.copy_item(item) if item in seen else item)
+        seen.add(item)
+    return found
 
 
 class Arrangement:
@@ -62,7 +72,7 @@ class Arrangement:
             for item in items:
                 by_id.setdefault(item.nodeid, item)
             lanes = [[by_id[nodeid] for nodeid in lane if nodeid in by_id] for lane in self.plan.lanes]
-            items[:] = [item for lane in lanes for item in lane]
+            items[:] = _each_its_own(item for lane in lanes for item in lane)
             self.lengths = [len(lane) for lane in lanes]
         self.lengths = self.lengths or [len(items)]
         path = self.plan.folder / f"collected-{os.getpid()}.json"
@@ -100,7 +110,7 @@ class Outcomes:
             "root": str(config.rootpath),
             "cwd": str(config.invocation_params.dir),
             "inifile": str(config.inipath or ""),
-            "python": sys.executable,
+            "shuffles": "pytest_randomly" in sys.modules or "random_order" in sys.modules,
         }
         (plan.folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
 

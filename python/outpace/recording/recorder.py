@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from . import circumstances, places, state, surroundings, touches
+from . import circumstances, places, state, surroundings, touches, watch
 from .plan import Journal, Plan
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class Recorder:
         self.state: state.State | None = None
         self.surroundings: surroundings.Surroundings | None = None
         self.meeting = circumstances.Meeting(plan.folder, len(lengths)) if plan.together else None
+        # A worker is watched from outside; a serial run has to watch itself.
+        self.watch = watch.Watch(plan.folder, plan.timeout) if plan.timeout and not self.worker else None
         self._stack = ExitStack()
         self._start = self._cpu = 0.0
         self._basetemp = ""
@@ -48,6 +50,8 @@ class Recorder:
         if self.meeting is not None:
             self.meeting.attend(self.lane, self.order)
         self._stack = ExitStack()
+        if self.watch is not None:
+            self.watch.begin(item.nodeid)
         if plan.slow_motion is not None:
             seed = plan.slow_motion * 1000 + self.order * 10 + self.lane
             self._stack.enter_context(circumstances.slow_motion(self.project, seed))
@@ -64,6 +68,8 @@ class Recorder:
         stop, cpu = time.monotonic(), time.process_time() - self._cpu
         touched = touches.stop() if self.plan.record else []
         self._stack.close()
+        if self.watch is not None:
+            self.watch.end()
         left: list[dict[str, Any]] = []
         if self.state is not None and self.plan.record:
             changes = [*self.state.changes(), *(self.surroundings.changes() if self.surroundings else ())]
