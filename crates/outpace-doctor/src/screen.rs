@@ -85,7 +85,11 @@ pub(crate) fn headline(finding: &Finding) -> String {
     let count = finding.tests.len();
     let tests = if count == 1 { "1 test".to_owned() } else { format!("{count} tests") };
     match (finding.class, &finding.on) {
-        (Class::ParallelOnly, Some(thing)) => format!("fails only in parallel: {tests}, meeting on {thing}"),
+        (Class::ParallelOnly, Some(thing)) => {
+            let all = count + finding.also.len();
+            let failed = if all == count { String::new() } else { format!(" ({count} failed)") };
+            format!("fails only in parallel: {all} tests meet on {thing}{failed}")
+        }
         (Class::Order, Some(thing)) => format!("fails after another test: {tests}, because of {thing}"),
         (Class::Alone, Some(thing)) => format!("passes only after another test: {tests}, because of {thing}"),
         (Class::Leak, Some(thing)) => format!("left behind: {thing}"),

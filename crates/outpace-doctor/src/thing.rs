@@ -126,13 +126,13 @@ pub fn meetings(first: &[Touch], second: &[Touch], private: bool) -> Vec<Meeting
             let Some(thing) = common(one, other) else { continue };
             match found.iter_mut().find(|meeting| meeting.thing == thing) {
                 Some(known) => {
-                    // Prefer to name the write of each.
+                    // Of a port the two that bind it, of anything else who writes and who reads.
+                    let both_write = matches!(known.thing.kind, Kind::Port | Kind::Server);
                     if one.mode > known.first.0 {
                         known.first = (one.mode, one.place.clone());
                     }
-                    if known.first.0 == Mode::Write
-                        && other.mode == Mode::Read
-                        && known.second.0 == Mode::Write
+                    if both_write && other.mode > known.second.0
+                        || !both_write && known.first.0 == Mode::Write && other.mode < known.second.0
                     {
                         known.second = (other.mode, other.place.clone());
                     }
@@ -145,6 +145,13 @@ pub fn meetings(first: &[Touch], second: &[Touch], private: bool) -> Vec<Meeting
             }
         }
     }
+    // That a folder is made or goes away matters less than what is in it.
+    let folders: Vec<String> = found
+        .iter()
+        .filter(|meeting| matches!(meeting.thing.kind, Kind::Tree | Kind::Listing))
+        .map(|meeting| meeting.thing.name.clone())
+        .collect();
+    found.retain(|meeting| meeting.thing.kind != Kind::File || !folders.contains(&meeting.thing.name));
     found
 }
 

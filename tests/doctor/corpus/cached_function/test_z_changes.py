@@ -1,0 +1,7 @@
+import os
+
+import shop
+
+
+def test_changes():
+    assert shop.currency() == "USD"
