@@ -7,10 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+collect_ignore = ["corpus"]
 
 HERE = Path(__file__).resolve().parent
 CORPUS = HERE / "corpus"
@@ -38,7 +42,6 @@ class Doctor:
     def __init__(self, folder: Path, scratch: Path) -> None:
         self.folder = folder
         self.scratch = scratch
-        scratch.mkdir()
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         binary = os.path.join(os.path.dirname(sys.executable), "outpace")
@@ -60,20 +63,27 @@ class Doctor:
 
 
 @pytest.fixture
-def doctor(tmp_path: Path) -> Doctor:
+def scratch() -> Iterator[Path]:
+    """A folder with a short name: the paths of sockets are."""
+    with tempfile.TemporaryDirectory(prefix="d") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def doctor(tmp_path: Path, scratch: Path) -> Doctor:
     """In an empty project."""
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "pytest.ini").write_text("[pytest]\n")
-    return Doctor(folder, tmp_path / "t")
+    return Doctor(folder, scratch)
 
 
 @pytest.fixture
-def doctor_on(tmp_path: Path) -> Any:
+def doctor_on(tmp_path: Path, scratch: Path) -> Any:
     """``doctor_on(folder)``: in a copy of it."""
 
     def make(source: Path) -> Doctor:
         shutil.copytree(source, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__", "expected.json"))
-        return Doctor(tmp_path / "project", tmp_path / "t")
+        return Doctor(tmp_path / "project", scratch)
 
     return make

@@ -15,7 +15,7 @@ SUITES = sorted(path.name for path in CORPUS.iterdir() if path.is_dir())
 @pytest.mark.parametrize("name", SUITES)
 def test_the_conflict_is_named(name: str, doctor_on: Any) -> None:
     expected = json.loads((CORPUS / name / "expected.json").read_text())
-    examined = doctor_on(CORPUS / name).examine("--rounds", "2")
+    examined = doctor_on(CORPUS / name).examine("--rounds", "2", *expected.get("args", ()))
     assert examined.code == 0, examined.out + examined.err
     matching = [finding for finding in examined.findings if _matches(finding, expected)]
     assert matching, examined.out

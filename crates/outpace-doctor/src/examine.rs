@@ -1,6 +1,7 @@
 //! The course of an examination: serially, in reverse, in parallel; then each difference is looked into.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use crate::faster::faster;
 use crate::finding::{Aside, Class, Finding, Involved, Report, RuledOut};
@@ -123,7 +124,7 @@ impl<L: Lab> Examination<'_, L> {
         let mut line = format!("serially              {passed} passed");
         for (count, word) in [(failed, "failed"), (skipped, "skipped")] {
             if count > 0 {
-                line += &format!(", {count} {word}");
+                let _ = write!(line, ", {count} {word}");
             }
         }
         self.trials.say(&format!("{line:<48}{:>7.1} s", self.serial.seconds), true);
@@ -135,6 +136,9 @@ impl<L: Lab> Examination<'_, L> {
         for id in self.serial.failed().iter().map(|test| test.id.clone()).collect::<Vec<_>>() {
             self.set_aside(&id)?;
         }
+        if passed == 0 {
+            self.report.stopped = Some("no test passes serially".to_owned());
+        }
         Ok(passed > 0)
     }
 
@@ -144,6 +148,12 @@ impl<L: Lab> Examination<'_, L> {
         if self.report.aside.len() < 5 {
             let alone = self.trials.alone(id)?;
             if alone.failed < alone.of {
+                let tests = self.serial.tests.iter().take_while(|test| test.id != id);
+                let before: Vec<String> = tests.map(|test| test.id.clone()).collect();
+                if alone.failed == 0 && self.suffers_from_others(id, Some(before))? {
+                    return Ok(());
+                }
+                let alone = self.trials.alone_more(id, 4)?;
                 let note = format!(
                     "failed in the serial run, and in {} of {} runs by itself",
                     alone.failed, alone.of

@@ -17,6 +17,9 @@ impl<L: Lab> Examination<'_, L> {
         let before: Vec<String> =
             passed.take_while(|test| test.id != id).map(|test| test.id.clone()).collect();
         let Some(needed) = self.smallest(&before, id, false)? else {
+            if self.is_flaky(id)? {
+                return Ok(());
+            }
             self.findings.push(Finding {
                 note: Some(
                     "fails by itself now, also after the tests before it; did an earlier failure leave something?"
@@ -26,7 +29,7 @@ impl<L: Lab> Examination<'_, L> {
             });
             return Ok(());
         };
-        self.depends(Class::Alone, needed, id, false)
+        self.depends(Class::Alone, &needed, id, false)
     }
 
     /// It passes alone, and fails after others. `lane`: those before it in a lane of a parallel run, else those of the
@@ -41,8 +44,19 @@ impl<L: Lab> Examination<'_, L> {
             tests.take_while(|test| test.id != id).map(|test| test.id.clone()).collect()
         });
         let Some(polluters) = self.smallest(&before, id, true)? else { return Ok(false) };
-        self.depends(Class::Order, polluters, id, true)?;
+        self.depends(Class::Order, &polluters, id, true)?;
         Ok(true)
+    }
+
+    /// Whether more runs by itself end differently: then no other test is to blame.
+    pub(crate) fn is_flaky(&mut self, id: &str) -> Result<bool, L::Error> {
+        let alone = self.trials.alone_more(id, 3)?;
+        let flaky = alone.failed > 0 && alone.failed < alone.of;
+        if flaky {
+            let failure = self.failure_of(id);
+            self.flaky(id, failure)?;
+        }
+        Ok(flaky)
     }
 
     /// The smallest part of `before` after which `id` fails (or passes); none if it does not do so after all of them.
@@ -76,13 +90,16 @@ impl<L: Lab> Examination<'_, L> {
         left || !meetings(&self.touches_of(other), &self.touches_of(id), true).is_empty()
     }
 
-    fn depends(&mut self, class: Class, set: Vec<String>, id: &str, fails: bool) -> Result<(), L::Error> {
+    fn depends(&mut self, class: Class, set: &[String], id: &str, fails: bool) -> Result<(), L::Error> {
         let mut reproduced = 0;
         for _ in 0..PROOFS {
-            reproduced += usize::from(self.trials.fails_after(&set, id, Plan::default())? == Some(fails));
+            reproduced += usize::from(self.trials.fails_after(set, id, Plan::default())? == Some(fails));
         }
-        let (on, sides) = self.explained(&set, id, fails)?;
-        let also_open = self.same_cause(&set, id, fails)?;
+        if (reproduced < PROOFS || !fails) && self.is_flaky(id)? {
+            return Ok(());
+        }
+        let (on, sides) = self.explained(set, id, fails)?;
+        let also_open = self.same_cause(set, id, fails)?;
         let how = if fails {
             Reproduction::Serial(set.iter().cloned().chain([id.to_owned()]).collect())
         } else {
@@ -129,7 +146,13 @@ impl<L: Lab> Examination<'_, L> {
             let plan = Plan { undo: vec![thing.clone()], ..Plan::default() };
             if self.trials.fails_after(set, id, plan)? == Some(!fails) {
                 let does = if fails { "fails with it" } else { "needs it" };
-                return Ok((Some(thing.clone()), vec![side.clone(), victim(does)]));
+                let mut sides: Vec<Side> = set
+                    .iter()
+                    .filter(|other| **other != side.id)
+                    .map(|other| self.changes(other, thing).unwrap_or_else(|| self.runs_before(other)))
+                    .collect();
+                sides.extend([side.clone(), victim(does)]);
+                return Ok((Some(thing.clone()), sides));
             }
         }
         for other in set.iter().rev() {
@@ -147,16 +170,20 @@ impl<L: Lab> Examination<'_, L> {
                 return Ok((Some(meeting.thing), vec![first, second]));
             }
         }
-        let mut sides: Vec<Side> = set
-            .iter()
-            .map(|other| Side {
-                id: other.clone(),
-                does: "runs before".to_owned(),
-                place: self.place_of(other),
-            })
-            .collect();
+        let mut sides: Vec<Side> = set.iter().map(|other| self.runs_before(other)).collect();
         sides.push(victim(if fails { "fails after it" } else { "fails without it" }));
         Ok((None, sides))
+    }
+
+    fn runs_before(&self, id: &str) -> Side {
+        Side { id: id.to_owned(), does: "runs before".to_owned(), place: self.place_of(id) }
+    }
+
+    /// The test's change of the thing, if it leaves it changed.
+    fn changes(&self, id: &str, thing: &Thing) -> Option<Side> {
+        let left = self.serial.test(id)?.left.iter().find(|left| left.thing == *thing)?;
+        let does = "changes it and leaves it changed".to_owned();
+        Some(Side { id: id.to_owned(), does, place: left.place.clone() })
     }
 
     /// Which other failing tests do the same: after the set one way, without it the other.

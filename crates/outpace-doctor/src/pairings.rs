@@ -12,12 +12,15 @@ impl Dice {
     }
 }
 
+/// A test with its place in the suite.
+type Placed<'a> = (usize, &'a (String, f64));
+
 /// Deals tests to `lanes` lanes: pieces of files, in the files' own order, to the lane that has the least to do.
 ///
 /// Each test is in exactly one lane. Two tests of one file that are in the same lane are there in the file's order.
 pub fn deal(tests: &[(String, f64)], lanes: usize, seed: u32) -> Vec<Vec<String>> {
     let mut dice = Dice(u64::from(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let mut pieces: Vec<(usize, Vec<(usize, &(String, f64))>)> = Vec::new();
+    let mut pieces: Vec<(usize, Vec<Placed<'_>>)> = Vec::new();
     for (place, test) in tests.iter().enumerate() {
         let file = test.0.split("::").next().unwrap_or_default();
         let goes_on = pieces.last().is_some_and(|(room, piece)| {
@@ -34,7 +37,7 @@ pub fn deal(tests: &[(String, f64)], lanes: usize, seed: u32) -> Vec<Vec<String>
     for last in (1..pieces.len()).rev() {
         pieces.swap(last, dice.roll(last + 1));
     }
-    let mut dealt: Vec<(f64, Vec<(usize, &(String, f64))>)> = vec![(0.0, Vec::new()); lanes.max(1)];
+    let mut dealt: Vec<(f64, Vec<Placed<'_>>)> = vec![(0.0, Vec::new()); lanes.max(1)];
     for (_, piece) in pieces {
         let least = (0..dealt.len()).min_by(|a, b| dealt[*a].0.total_cmp(&dealt[*b].0)).unwrap_or(0);
         dealt[least].0 += piece.iter().map(|(_, test)| test.1.max(0.001)).sum::<f64>();
@@ -44,7 +47,7 @@ pub fn deal(tests: &[(String, f64)], lanes: usize, seed: u32) -> Vec<Vec<String>
 }
 
 /// Tests of one file change places among themselves until they are in order; other files stay where they are.
-fn in_file_order(lane: Vec<(usize, &(String, f64))>) -> Vec<String> {
+fn in_file_order(lane: Vec<Placed<'_>>) -> Vec<String> {
     let file = |test: &(String, f64)| test.0.split("::").next().unwrap_or_default().to_owned();
     let files: Vec<String> = lane.iter().map(|(_, test)| file(test)).collect();
     let mut sorted = lane;

@@ -9,6 +9,8 @@ use crate::thing::{Kind, Meeting, Mode, Thing, common, meetings};
 const SUSPECTS: usize = 4;
 /// So many that nothing is known of.
 const BLIND: usize = 2;
+/// A circumstance is the cause if the test fails in it so many times in a row, and never without it.
+const TIMES: usize = 3;
 /// Two tests met also if one began so soon after the other ended.
 const MARGIN: f64 = 0.05;
 
@@ -175,8 +177,7 @@ impl<L: Lab> Examination<'_, L> {
     pub(crate) fn touching(&self, thing: &Thing) -> Vec<String> {
         let mut found = Vec::new();
         for test in &self.serial.tests {
-            let touches = self.touches_of(&test.id);
-            let touched = touches.iter().any(|touch| {
+            let touched = self.touches_of(&test.id).iter().any(|touch| {
                 let writer = crate::Touch {
                     thing: thing.clone(),
                     mode: Mode::Write,
@@ -194,16 +195,18 @@ impl<L: Lab> Examination<'_, L> {
     }
 
     fn fails_in_a_worker(&mut self, id: &str) -> Result<bool, L::Error> {
-        let mut reproduced = 0;
-        for run in 0..3 {
+        for _ in 0..TIMES {
             let round = self.trials.run(&Plan { in_worker: true, ..Plan::serial(vec![id.to_owned()]) })?;
-            reproduced += usize::from(round.failures(id).0 > 0);
-            if reproduced <= run {
+            if round.failures(id).0 == 0 {
                 return Ok(false);
             }
         }
+        if self.is_flaky(id)? {
+            return Ok(true);
+        }
         let mut finding = self.bare(Class::Worker, id);
-        finding.proof = Some(Proof { reproduced, of: 3, how: Reproduction::Worker(id.to_owned()) });
+        finding.proof =
+            Some(Proof { reproduced: TIMES, of: TIMES, how: Reproduction::Worker(id.to_owned()) });
         self.findings.push(finding);
         Ok(true)
     }
@@ -225,20 +228,18 @@ impl<L: Lab> Examination<'_, L> {
     }
 
     fn depends_on_time(&mut self, id: &str) -> Result<bool, L::Error> {
-        let mut reproduced = 0;
-        for run in 0..3 {
+        for _ in 0..TIMES {
             let round = self.trials.run(&Plan { slowed: true, ..Plan::serial(vec![id.to_owned()]) })?;
-            reproduced += usize::from(round.failures(id).0 > 0);
-            if reproduced == 0 && run == 1 {
+            if round.failures(id).0 == 0 {
                 return Ok(false);
             }
         }
-        if reproduced < 2 {
-            return Ok(false);
+        if self.is_flaky(id)? {
+            return Ok(true);
         }
         let mut finding = self.bare(Class::Time, id);
         finding.note =
-            Some(format!("with a fifth of the CPU it failed {reproduced} of 3 times, with all of it never"));
+            Some(format!("with a fifth of the CPU it failed {TIMES} of {TIMES} times, with all of it never"));
         self.findings.push(finding);
         Ok(true)
     }

@@ -8,6 +8,7 @@ use crate::thing::{Left, Thing, Touch};
 
 /// What one run of pytest is to do.
 #[derive(Debug, Clone, Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
 pub struct Plan {
     /// Each worker's tests, in order; none: all tests in one process, in the order of the collection.
     pub lanes: Option<Vec<Vec<String>>>,
@@ -133,15 +134,12 @@ impl Round {
             place,
             phase: "call".to_owned(),
         };
-        let known = self.tests.iter().rposition(|test| test.id == id);
-        let test = match known {
-            Some(place) => &mut self.tests[place],
-            None => {
-                self.tests.push(started(id));
-                let last = self.tests.len() - 1;
-                &mut self.tests[last]
-            }
-        };
+        let known = self.tests.iter().rposition(|known| known.id == id);
+        let place = known.unwrap_or_else(|| {
+            self.tests.push(started(id));
+            self.tests.len() - 1
+        });
+        let test = &mut self.tests[place];
         test.outcome = Outcome::Failed;
         test.failure = Some(failure.clone());
         self.hung = Some((id.to_owned(), failure.place.unwrap_or_default()));

@@ -56,13 +56,12 @@ impl fmt::Display for Thing {
             Kind::Port if name.starts_with('/') => write!(out, "the socket {name}"),
             Kind::Port => write!(out, "port {name}"),
             Kind::Variable => write!(out, "the environment variable {name}"),
-            Kind::Attribute => write!(out, "{name}"),
+            Kind::Attribute | Kind::Hooks => write!(out, "{name}"),
             Kind::Signal => write!(out, "the handler of {name}"),
             Kind::Process => write!(out, "a process that still runs ({name})"),
             Kind::Thread => write!(out, "a thread that still runs ({name})"),
             Kind::Path => out.write_str("sys.path"),
             Kind::Random => out.write_str("the state of `random`"),
-            Kind::Hooks => write!(out, "{name}"),
             _ => write!(out, "the {name}"),
         }
     }

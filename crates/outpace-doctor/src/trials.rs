@@ -129,14 +129,26 @@ impl<'a, L: Lab> Trials<'a, L> {
                 proof.reproduced += usize::from(a.is_some() || b.is_some());
             }
             for (id, failures) in [(one, first), (other, second)] {
-                if let Some(failure) = failures.into_iter().flatten().next() {
-                    if !failed.iter().any(|(known, _)| known == id) {
-                        failed.push((id.to_owned(), failure));
-                    }
-                }
+                let known = failed.iter().any(|(known, _)| known == id);
+                failed.extend(
+                    failures
+                        .into_iter()
+                        .flatten()
+                        .next()
+                        .filter(|_| !known)
+                        .map(|failure| (id.to_owned(), failure)),
+                );
             }
             if proof.reproduced > 0 && repeat > 1 {
                 break;
+            }
+        }
+        // What fails now and then beside another may do so by itself: then it is asked once more, at length.
+        if proof.reproduced > 0 && proof.reproduced < proof.of {
+            for (id, _) in &failed {
+                if repeat > 1 && !self.is_sound(id, 2 * times)? || self.alone_more(id, 3)?.failed > 0 {
+                    return Ok(None);
+                }
             }
         }
         Ok((proof.reproduced > 0).then_some(Beside { proof, failed }))
