@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-_TYPES = {"object": dict, "array": list, "string": str, "number": (int, float), "integer": int, "null": type(None)}
+_TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "number": (int, float),
+    "integer": int,
+    "null": type(None),
+}
 _KNOWN = {
     "$schema", "$defs", "$ref", "title", "description", "type", "required", "properties", "additionalProperties",
     "items", "minItems", "maxItems", "enum", "const", "oneOf",
@@ -18,19 +25,21 @@ def errors(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
         return errors(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root, at)
     if "oneOf" in schema:
         tried = [errors(value, each, root, at) for each in schema["oneOf"]]
-        return [] if sum(not each for each in tried) == 1 else [f"{at}: none or several of oneOf", *sum(tried, [])]
+        if sum(not each for each in tried) == 1:
+            return []
+        return [f"{at}: none or several of oneOf", *(text for each in tried for text in each)]
     if "const" in schema and value != schema["const"]:
         return [f"{at}: {value!r}"]
     if "enum" in schema and value not in schema["enum"]:
         return [f"{at}: {value!r}"]
     names = schema.get("type", list(_TYPES))
-    kinds = tuple(_TYPES[name] for name in ([names] if isinstance(names, str) else names))
-    if not isinstance(value, sum(((kind,) if isinstance(kind, type) else kind for kind in kinds), ())):
+    if not any(isinstance(value, _TYPES[name]) for name in ([names] if isinstance(names, str) else names)):
         return [f"{at}: {type(value).__name__} in place of {names}"]
     if isinstance(value, list):
         if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
             return [f"{at}: {len(value)} items"]
-        return [text for n, each in enumerate(value) for text in errors(each, schema.get("items", {}), root, f"{at}[{n}]")]
+        inner = schema.get("items", {})
+        return [text for place, each in enumerate(value) for text in errors(each, inner, root, f"{at}[{place}]")]
     if isinstance(value, dict):
         found = [f"{at}.{name} is missing" for name in schema.get("required", []) if name not in value]
         for name, each in value.items():

@@ -108,7 +108,7 @@ def test_what_fails_serially_is_set_aside(doctor: Doctor) -> None:
     [
         ("import nothing_of_that_name\n", "nothing_of_that_name"),
         ("", "no test ran serially"),
-        ("import os\ndef test_a(): os._exit(3)\n", "no test ran serially"),
+        ("import os\ndef test_a(): os._exit(3)\n", "did not end well: exit code 3"),
     ],
     ids=["import", "empty", "exits"],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ SUITES = sorted(path.name for path in CORPUS.iterdir() if path.is_dir())
 
 @pytest.mark.parametrize("name", SUITES)
 def test_the_conflict_is_named(name: str, doctor_on: Any) -> None:
+    if name == "timing" and os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        pytest.skip("the machine is so busy that time depends on it")
     expected = json.loads((CORPUS / name / "expected.json").read_text())
     examined = doctor_on(CORPUS / name).examine("--rounds", "2", *expected.get("args", ()))
     assert examined.code == 0, examined.out + examined.err

@@ -3,6 +3,9 @@
 use crate::finding::{Class, Finding};
 use crate::thing::Kind;
 
+/// Where nothing is to be changed in the tests.
+pub(crate) const FIX: &str = "or leave it as it is and tell outpace: `outpace doctor --fix`";
+
 /// The best first.
 pub fn advice(finding: &Finding) -> Vec<String> {
     let mut found = match finding.class {
@@ -28,7 +31,7 @@ pub fn advice(finding: &Finding) -> Vec<String> {
     };
     match finding.class {
         Class::ParallelOnly | Class::Order | Class::Alone | Class::Time if finding.patch.is_some() => {
-            found.push("or leave it as it is and tell outpace: `outpace doctor --fix`".to_owned());
+            found.push(FIX.to_owned());
         }
         _ => {}
     }

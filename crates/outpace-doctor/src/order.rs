@@ -98,6 +98,13 @@ impl<L: Lab> Examination<'_, L> {
         if (reproduced < PROOFS || !fails) && self.is_flaky(id)? {
             return Ok(());
         }
+        if reproduced < PROOFS {
+            self.findings.push(Finding {
+                note: Some("it fails now and then; no other test makes a certain difference".to_owned()),
+                ..self.bare(Class::Flaky, id)
+            });
+            return Ok(());
+        }
         let (on, sides) = self.explained(set, id, fails)?;
         let also_open = self.same_cause(set, id, fails)?;
         let how = if fails {

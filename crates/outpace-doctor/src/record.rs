@@ -139,9 +139,8 @@ impl Round {
             self.tests.push(started(id));
             self.tests.len() - 1
         });
-        let test = &mut self.tests[place];
-        test.outcome = Outcome::Failed;
-        test.failure = Some(failure.clone());
+        self.tests[place].outcome = Outcome::Failed;
+        self.tests[place].failure = Some(failure.clone());
         self.hung = Some((id.to_owned(), failure.place.unwrap_or_default()));
     }
 

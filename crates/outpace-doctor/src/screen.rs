@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::advice::FIX;
 use crate::finding::{Class, Finding, Report, Reproduction};
 
 /// How commands are written for the folder that the user is in.
@@ -56,6 +57,12 @@ pub fn screen(report: &Report, shell: &Shell) -> String {
     for (number, finding) in report.findings.iter().enumerate() {
         one(&mut out, number + 1, finding, shell);
         out.push('\n');
+    }
+    if report.findings.iter().any(|finding| finding.patch.is_some()) {
+        let _ = writeln!(
+            out,
+            "`outpace doctor --fix` adds overrides to pyproject.toml that keep these tests apart."
+        );
     }
     if !report.unexamined.is_empty() {
         let _ = writeln!(
@@ -126,7 +133,7 @@ fn one(out: &mut String, number: usize, finding: &Finding, shell: &Shell) {
             let _ = writeln!(out, "     beside: {id}");
         }
     }
-    for line in &finding.advice {
+    for line in finding.advice.iter().filter(|line| *line != FIX) {
         let _ = writeln!(out, "     → {line}");
     }
 }

@@ -34,10 +34,13 @@ impl CommandError {
     /// pytest's exit codes: 4 is a usage error, 3 an internal one.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoSuchPython(_) | Self::NoPython | Self::NoSocket | Self::Exec { .. } | Self::NotYet(_) => {
-                4
-            }
-            Self::Doctor(_) | Self::Write { .. } => 4,
+            Self::NoSuchPython(_)
+            | Self::NoPython
+            | Self::NoSocket
+            | Self::Exec { .. }
+            | Self::NotYet(_)
+            | Self::Doctor(_)
+            | Self::Write { .. } => 4,
             Self::Interrupted => 2,
             Self::Io(_) | Self::Runner(_) => 3,
         }

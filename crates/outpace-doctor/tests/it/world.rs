@@ -44,7 +44,7 @@ impl World {
         self.tests.iter().find(|spec| spec.id == id)
     }
 
-    fn fails(&self, spec: &Spec, state: &BTreeSet<String>, plan: &Plan, busy: bool) -> bool {
+    fn fails(spec: &Spec, state: &BTreeSet<String>, plan: &Plan, busy: bool) -> bool {
         spec.needs.iter().any(|name| !state.contains(name))
             || spec.suffers.iter().any(|name| state.contains(name))
             || (spec.shy && plan.in_worker)
@@ -78,7 +78,7 @@ impl Lab for World {
                     .filter_map(|other| other.get(number).and_then(|id| self.spec(id)))
                     .collect();
                 let met = beside.iter().any(|other| other.files.iter().any(|file| spec.files.contains(file)));
-                let fails = met || self.fails(spec, &state, plan, plan.record && lanes.len() > 1);
+                let fails = met || Self::fails(spec, &state, plan, plan.record && lanes.len() > 1);
                 state.extend(spec.leaves.iter().cloned());
                 round.tests.push(ran(spec, lane, number, fails));
             }

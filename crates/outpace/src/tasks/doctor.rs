@@ -101,18 +101,14 @@ impl Doctor {
             args.splice(0..0, pair.iter().map(OsString::from));
         }
         let mut lab = Pytest::open(python, args, self.test_timeout, self.without_overrides)?;
-        match self.pair.as_deref() {
-            Some([one, other]) => {
-                let found = examine_pair(&mut lab, &options)?;
-                lab.progress();
-                self.tell_pair(found, one, other, &lab)
-            }
-            _ => {
-                let report = examine(&mut lab, &options)?;
-                lab.progress();
-                self.tell(&report, &lab)
-            }
+        if let Some([one, other]) = self.pair.as_deref() {
+            let found = examine_pair(&mut lab, &options)?;
+            lab.progress();
+            return self.tell_pair(found, one, other, &lab);
         }
+        let report = examine(&mut lab, &options)?;
+        lab.progress();
+        self.tell(&report, &lab)
     }
 
     #[expect(clippy::print_stdout, reason = "this is what the command is for")]

@@ -2,6 +2,6 @@ import functools
 import os
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def currency():
     return os.environ.get("SHOP_CURRENCY", "USD")

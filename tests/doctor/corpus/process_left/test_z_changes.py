@@ -1,9 +1,16 @@
-import socket
 import subprocess
 import sys
 
+CODE = """
+import socket, time
+server = socket.socket()
+server.bind(("127.0.0.1", 45873))
+server.listen()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
 
 def test_changes():
-    code = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 45873)); s.listen(); print(1, flush=True); time.sleep(60)"
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-c", CODE], stdout=subprocess.PIPE)
     assert child.stdout.readline()

@@ -134,24 +134,20 @@ impl Pytest {
                 }
             }
         })?;
-        match ended {
-            Some(status) => {
-                sweep(child.id());
-                Ok(status.code())
-            }
-            None => {
-                let group = pid(child.id());
-                let _ = outpace_os::kill_group(group, Signal::Interrupt);
-                let deadline = Instant::now() + PATIENCE;
-                while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
-                    std::thread::sleep(LOOK);
-                }
-                let _ = outpace_os::kill_group(group, Signal::Kill);
-                let _ = child.wait();
-                sweep(child.id());
-                Err(CommandError::Interrupted)
-            }
+        if let Some(status) = ended {
+            sweep(child.id());
+            return Ok(status.code());
         }
+        let group = pid(child.id());
+        let _ = outpace_os::kill_group(group, Signal::Interrupt);
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
+        let _ = outpace_os::kill_group(group, Signal::Kill);
+        let _ = child.wait();
+        sweep(child.id());
+        Err(CommandError::Interrupted)
     }
 
     fn read(&mut self, folder: &Path, code: Option<i32>, seconds: f64) -> io::Result<Round> {
