@@ -132,9 +132,8 @@ def test_a_test_that_hangs_only_in_parallel_is_ended_and_explained(doctor: Docto
         "import os, tempfile, time\n"
         "LOCK = os.path.join(tempfile.gettempdir(), 'lock')\n"
         "def test_{0}():\n"
-        "    while os.path.exists(LOCK + '{1}'):\n        time.sleep(0.01)\n"
         "    open(LOCK + '{0}', 'w').close()\n"
-        "    time.sleep(0.2)\n"
+        "    time.sleep(0.3)\n"
         "    while os.path.exists(LOCK + '{1}'):\n        time.sleep(0.01)\n"
         "    os.remove(LOCK + '{0}')\n"
     )

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterator
+from operator import is_
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -109,6 +110,52 @@ class Known(NamedTuple):
     shot: Shot
 
 
+class Owner:
+    """A module or class, and what its attributes were when they were last looked at."""
+
+    def __init__(self, target: Any, prefix: str, owns: Callable[[type], bool]) -> None:
+        self.target = target
+        self.prefix = prefix
+        self._owns = owns
+        self.shots: dict[str, Shot] = {}
+        self._values: list[Any] = []
+        self._deep: list[tuple[str, Shot]] = []
+        for attribute, value in list(vars(target).items()):
+            if _counts(attribute, value):
+                self.shots[attribute] = shoot(value, owns)
+        self._remember()
+
+    def _remember(self) -> None:
+        self._values = list(vars(self.target).values())
+        self._deep = [(attribute, shot) for attribute, shot in self.shots.items() if shot.members is not None]
+
+    def is_same(self) -> bool:
+        """Nearly always: the same objects, and nothing new in those that can change. Quick."""
+        now = vars(self.target).values()
+        return len(now) == len(self._values) and all(map(is_, now, self._values)) and not self._deeply_changed()
+
+    def _deeply_changed(self) -> bool:
+        return any(differs(shot, shot.value) for _, shot in self._deep)
+
+    def changes(self) -> list[str]:
+        """The attributes that are other ones, new or gone."""
+        found, present = [], set()
+        for attribute, value in list(vars(self.target).items()):
+            if not _counts(attribute, value):
+                continue
+            present.add(attribute)
+            known = self.shots.get(attribute)
+            if known is None or differs(known, value):
+                self.shots[attribute] = shoot(value, self._owns)
+                found.append(attribute)
+        for attribute in self.shots.keys() - present:
+            if self.shots[attribute].value is not MISSING:
+                self.shots[attribute] = Shot(MISSING, None)
+                found.append(attribute)
+        self._remember()
+        return found
+
+
 class Attributes:
     """Of modules and classes."""
 
@@ -116,9 +163,9 @@ class Attributes:
         self._project = project
         self._modules: dict[str, ModuleType] = {}
         self._known = 0
-        self.shots: dict[Key, Known] = {}
-        # By owner's name, the keys of what it has.
-        self._present: dict[str, set[Key]] = {}
+        self._owners: dict[str, Owner] = {}
+        # As each attribute was when it was first seen.
+        self.first: dict[Key, Known] = {}
 
     def owns(self, kind: type) -> bool:
         return kind.__module__ in self._modules and kind.__module__ not in _STANDARD
@@ -131,48 +178,29 @@ class Attributes:
         for name, module in list(sys.modules.items()):
             if name not in self._modules and type(module) is ModuleType and self._is_watched(name, module):
                 self._modules[name] = module
-                for owner, prefix in _owners(name, module):
-                    self._take(owner, prefix)
+                self._take(name, module)
 
     def changes(self) -> list[Key]:
         """Since the last call, in the modules that are known."""
         found: list[Key] = []
-        for name, module in list(self._modules.items()):
-            for owner, prefix in _owners(name, module):
-                found.extend(self._compare(owner, prefix))
+        for owner in list(self._owners.values()):
+            if owner.is_same():
+                continue
+            found.extend(("attribute", f"{owner.prefix}.{attribute}") for attribute in owner.changes())
+            if owner.prefix in self._modules:
+                self._take(owner.prefix, self._modules[owner.prefix])
         return found
 
     def _is_watched(self, name: str, module: ModuleType) -> bool:
         return name in _STANDARD or self._project.owns(getattr(module, "__file__", None) or "")
 
-    def _take(self, owner: Any, prefix: str) -> None:
-        present = self._present[prefix] = set()
-        for attribute, value in list(vars(owner).items()):
-            if _counts(attribute, value):
-                key = ("attribute", f"{prefix}.{attribute}")
-                present.add(key)
-                self.shots[key] = Known(owner, attribute, shoot(value, self.owns))
-
-    def _compare(self, owner: Any, prefix: str) -> Iterator[Key]:
-        shots = self.shots
-        before = self._present.get(prefix)
-        if before is None:
-            return self._take(owner, prefix)
-        present = set()
-        for attribute, value in list(vars(owner).items()):
-            if not _counts(attribute, value):
-                continue
-            key = ("attribute", f"{prefix}.{attribute}")
-            present.add(key)
-            known = shots.get(key)
-            if known is None or differs(known.shot, value):
-                shots[key] = Known(owner, attribute, shoot(value, self.owns))
-                yield key
-        for key in before - present:
-            shots[key] = shots[key]._replace(shot=Shot(MISSING, None))
-            yield key
-        self._present[prefix] = present
-        return None
+    def _take(self, name: str, module: ModuleType) -> None:
+        for target, prefix in _owners(name, module):
+            if prefix not in self._owners:
+                owner = self._owners[prefix] = Owner(target, prefix, self.owns)
+                for attribute, shot in owner.shots.items():
+                    key = ("attribute", f"{prefix}.{attribute}")
+                    self.first.setdefault(key, Known(target, attribute, shot))
 
 
 def _owners(name: str, module: ModuleType) -> Iterator[tuple[Any, str]]:

@@ -125,13 +125,9 @@ class State:
         self._probes = _probes()
         self._start: dict[Key, Any] = {}
         self._values: dict[Key, Any] = {}
-        self._first_attributes: dict[Key, Known] = {}
-
     def look(self) -> None:
         """Right before a test. What fixtures of other tests changed meanwhile is nobody's."""
         self._attributes.look()
-        for key, known in self._attributes.shots.items():
-            self._first_attributes.setdefault(key, known)
         if not self._start:
             self._values = self._read()
             self._start = dict(self._values)
@@ -153,7 +149,7 @@ class State:
         values = self._read()
         keys = dict.fromkeys([*self._start, *values])
         found = [key for key in keys if self._start.get(key, MISSING) != values.get(key, MISSING)]
-        for key, (owner, attribute, shot) in self._first_attributes.items():
+        for key, (owner, attribute, shot) in self._attributes.first.items():
             if differs(shot, vars(owner).get(attribute, MISSING)):
                 found.append(key)
         return found
@@ -169,7 +165,7 @@ class State:
                 os.environ[name] = value
             return True
         if kind == "attribute":
-            known = self._first_attributes.get(key)
+            known = self._attributes.first.get(key)
             if known is None:
                 owner_name, _, attribute = name.rpartition(".")
                 owner = self._owner(owner_name)
