@@ -119,7 +119,7 @@ class Owner:
         self._owns = owns
         self.shots: dict[str, Shot] = {}
         self._values: list[Any] = []
-        self._deep: list[tuple[str, Shot]] = []
+        self._deep: list[Shot] = []
         for attribute, value in list(vars(target).items()):
             if _counts(attribute, value):
                 self.shots[attribute] = shoot(value, owns)
@@ -127,15 +127,14 @@ class Owner:
 
     def _remember(self) -> None:
         self._values = list(vars(self.target).values())
-        self._deep = [(attribute, shot) for attribute, shot in self.shots.items() if shot.members is not None]
+        self._deep = [shot for shot in self.shots.values() if shot.members is not None]
 
     def is_same(self) -> bool:
         """Nearly always: the same objects, and nothing new in those that can change. Quick."""
         now = vars(self.target).values()
-        return len(now) == len(self._values) and all(map(is_, now, self._values)) and not self._deeply_changed()
-
-    def _deeply_changed(self) -> bool:
-        return any(differs(shot, shot.value) for _, shot in self._deep)
+        if len(now) != len(self._values) or not all(map(is_, now, self._values)):
+            return False
+        return not self._deep or not any(differs(shot, shot.value) for shot in self._deep)
 
     def changes(self) -> list[str]:
         """The attributes that are other ones, new or gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -70,15 +71,21 @@ def of_change(item: pytest.Item, kind: str, name: str, project: Project, touched
             return str(each["place"])
     word = re.compile(_words(kind, name))
     for function in _functions(item):
-        try:
-            lines, start = inspect.getsourcelines(inspect.unwrap(function))
-            filename = inspect.getsourcefile(inspect.unwrap(function)) or ""
-        except (OSError, TypeError):
-            continue
+        filename, start, lines = _source(inspect.unwrap(function))
         for offset, line in enumerate(lines):
             if word.search(line):
                 return f"{project.shorten(filename)}:{start + offset}"
     return of_item(item, project)
+
+
+@functools.lru_cache(maxsize=500)
+def _source(function: Any) -> tuple[str, int, tuple[str, ...]]:
+    """File, first line, and text; nothing where there is none."""
+    try:
+        lines, start = inspect.getsourcelines(function)
+        return inspect.getsourcefile(function) or "", start, tuple(lines)
+    except (OSError, TypeError):
+        return "", 0, ()
 
 
 _WORDS = {
