@@ -23,13 +23,17 @@ test-rust:
 # it is run again by itself, twice at most.
 again = $(1) || $(1) --lf || $(1) --lf
 
-# Folder by folder: each has fixtures of its own. The contract's tests run in parallel, under outpace itself.
+# Folder by folder: each has fixtures of its own. Those with -n run in parallel, under outpace itself.
 test-python: $(VENV)/.installed $(PLUGINS)/.installed
 	$(BIN)/python -m pytest -q tests/protocol
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/contract)
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/serial)
 	$(call again,$(BIN)/python -m pytest -q tests/faults)
 	$(call again,$(BIN)/python -m pytest -q tests/hangs)
+	$(call again,$(BIN)/python -m pytest -q -n 2 tests/setup)
+	$(call again,$(BIN)/python -m pytest -q -n 2 tests/debugger)
+	$(call again,$(BIN)/python -m pytest -q -n 2 tests/live)
+	$(call again,$(BIN)/python -m pytest -q -n 2 tests/isolation)
 	$(call again,$(BIN)/python -m pytest -q tests/xdist)
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/doctor)
 	$(BIN)/python -m pytest -q benches

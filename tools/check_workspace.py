@@ -24,11 +24,21 @@ LAYERS: dict[str, frozenset[str]] = {
     "outpace-supervise": frozenset({"outpace-model", "outpace-protocol", "outpace-schedule"}),
     "outpace-os": frozenset({"outpace-model"}),
     "outpace-runner": frozenset({"outpace-model", "outpace-os", "outpace-protocol", "outpace-supervise"}),
-    "outpace": frozenset({"outpace-doctor", "outpace-os", "outpace-runner"}),
+    "outpace-compare": frozenset(),
+    "outpace-setup": frozenset(),
+    "outpace": frozenset({"outpace-os", "outpace-compare", "outpace-doctor", "outpace-runner", "outpace-setup"}),
 }
 # Pure crates: nothing that could do I/O or read a clock.
-PURE = {"outpace-doctor", "outpace-model", "outpace-protocol", "outpace-schedule", "outpace-supervise"}
-PURE_MAY_USE = {"serde", "serde_json", "thiserror"}
+PURE = {
+    "outpace-compare",
+    "outpace-doctor",
+    "outpace-model",
+    "outpace-protocol",
+    "outpace-schedule",
+    "outpace-setup",
+    "outpace-supervise",
+}
+PURE_MAY_USE = {"serde", "serde_json", "similar", "thiserror", "toml_edit"}
 UNSAFE = {"outpace-os"}
 
 LICENCES = {"MIT", "Apache-2.0", "Unicode-3.0", "BSD-3-Clause", "Zlib", "Unlicense", "BSL-1.0"}

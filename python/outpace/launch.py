@@ -144,7 +144,7 @@ class Coordinator:
     def send_worker(self, number: int, data: bytes) -> None:
         self.channel.send(Kind.WORKER, number.to_bytes(4, "little"), data)
 
-    def receive(self, wait: Callable[[int], None]) -> Frame:
+    def receive(self, wait: Callable[[int], object]) -> Frame:
         """The next message; ``wait`` is called with the descriptor before a read that may block."""
         frame = self.channel.pending()
         if frame is None:

@@ -1,4 +1,4 @@
-"""What tests say of themselves: serial, and which resources they need.
+"""What tests say of themselves: serial, and which resources they need; what overrides say of them, limits too.
 
 From the markers, the test's own before its class's and module's, then from the overrides, of which the first that says
 something counts. Evaluated once where the tests were collected; what to do about it is the coordinator's. Nothing here
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from .filters import Matcher, Subject
     from .pyproject import Override
 
-SERIAL, RESOURCE = "serial", "resource"
+SERIAL, RESOURCE, OWN_PROCESS = "serial", "resource", "own_process"
 DESCRIPTIONS = (
     "serial(reason=None): no other test runs while this one does.",
     "resource(name, amount=1): held while the test runs; of a resource that is not declared in "
     "[tool.outpace.resources] there is one.",
+    "own_process: runs in a process of its own, forked from what was collected.",
 )
+_NAMES = (SERIAL, RESOURCE, OWN_PROCESS)
 USAGE = 'write resource("db"), resource("gpu", 2) or resource("memory", "4GB")'
 
 settings_key = pytest.StashKey[Settings]()
@@ -52,6 +54,9 @@ class Fact:
 
     def __init__(self) -> None:
         self.is_serial = False
+        # A marker or an override has said whether it is.
+        self.says_serial = False
+        self.has_own_process = False
         self.reason = ""
         self.needs: dict[str, int] = {}
         # Resources that a fixture holds which outlives the test.
@@ -66,10 +71,12 @@ class Marks:
         self.is_serial_first = is_serial_first
         self.facts: dict[pytest.Item, Fact] = {}
         self.unmatched: list[str] = []
+        # Limits in seconds that overrides give to tests without a marker.
+        self.timeouts: dict[pytest.Item, float] = {}
 
     def head(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
         """As it travels; empty when there is nothing to tell. ``docs/design/protocol.md`` says what it looks like."""
-        if not self.facts and not self.unmatched:
+        if not self.unmatched and not any(fact.is_serial or fact.needs for fact in self.facts.values()):
             return {}
         serial: list[int] = []
         reasons: dict[str, str] = {}
@@ -110,6 +117,18 @@ class Marks:
             "unmatched": self.unmatched,
         }
 
+    def limits(self, items: Sequence[pytest.Item]) -> dict[int, float]:
+        """The limits, by place."""
+        timeouts = self.timeouts
+        return {index: timeouts[item] for index, item in enumerate(items) if item in timeouts} if timeouts else {}
+
+    def isolated(self, items: Sequence[pytest.Item]) -> frozenset[int]:
+        """The indices of tests that run in processes of their own."""
+        if not self.facts:
+            return frozenset()
+        facts = ((index, self.facts.get(item)) for index, item in enumerate(items))
+        return frozenset(index for index, fact in facts if fact is not None and fact.has_own_process)
+
     def environ(self, item: pytest.Item) -> dict[str, str]:
         """What the test finds in its environment when it is the only one that runs."""
         fact = self.facts.get(item)
@@ -139,7 +158,9 @@ def evaluate(config: pytest.Config, items: Sequence[pytest.Item]) -> Marks:
                 unmatched.pop(number, None)
                 fact = fact or Fact()
                 _apply_override(fact, override, item, subject)
-        if fact is not None and (fact.is_serial or fact.needs):
+                if override.timeout is not None and not item.get_closest_marker("timeout"):
+                    marks.timeouts.setdefault(item, override.timeout)
+        if fact is not None and (fact.is_serial or fact.needs or fact.has_own_process):
             _check(fact, item, settings)
             marks.facts[item] = fact
     if not _is_narrowed(config):
@@ -150,7 +171,7 @@ def evaluate(config: pytest.Config, items: Sequence[pytest.Item]) -> Marks:
 
 def _marks_of(node: Any, seen: dict[Any, tuple[pytest.Mark, ...]]) -> tuple[pytest.Mark, ...]:
     """The node's own marks of ours, then those of what it is in."""
-    own = tuple(mark for mark in node.own_markers if mark.name in (SERIAL, RESOURCE))
+    own = tuple(mark for mark in node.own_markers if mark.name in _NAMES)
     parent = node.parent
     if parent is None:
         return own
@@ -161,8 +182,11 @@ def _marks_of(node: Any, seen: dict[Any, tuple[pytest.Mark, ...]]) -> tuple[pyte
 
 def _apply_mark(fact: Fact, mark: pytest.Mark, item: pytest.Item) -> None:
     if mark.name == SERIAL:
-        fact.is_serial = True
+        fact.is_serial = fact.says_serial = True
         fact.reason = fact.reason or str(mark.args[0] if mark.args else mark.kwargs.get("reason", ""))
+        return
+    if mark.name == OWN_PROCESS:
+        fact.has_own_process = True
         return
     from . import amounts
 
@@ -177,9 +201,11 @@ def _apply_mark(fact: Fact, mark: pytest.Mark, item: pytest.Item) -> None:
 
 
 def _apply_override(fact: Fact, override: Override, item: pytest.Item, subject: Subject) -> None:
-    if override.serial and not fact.is_serial:
-        fact.is_serial = True
+    if override.serial is not None and not fact.says_serial:
+        fact.says_serial = True
+        fact.is_serial = bool(override.serial)
         fact.reason = override.serial if isinstance(override.serial, str) else ""
+    fact.has_own_process |= override.own_process
     outlives = bool(override.resources) and _some_outlive(item, subject, override.filter.fixtures)
     for name, amount in override.resources.items():
         fact.needs.setdefault(name, amount)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import entry, forked_start, marks, timeouts
-from .controller import elastic, heap, memory, retries
+from . import debugger, entry, forked_start, marks, own_process, timeouts
+from .controller import elastic, heap, memory, retries, shown
 from .launch import Coordinator, LaunchError
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     retries.add_options(parser, group)
     elastic.add_options(parser, group)
     memory.add_options(parser, group)
+    debugger.add_options(parser, group)
+    shown.add_options(group)
+    own_process.add_options(parser, group)
 
 
 @pytest.hookimpl(trylast=True)
@@ -71,6 +74,8 @@ def start_method(config: pytest.Config) -> str:
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None, Any, None]:
     """Start coordinator and template while this process still imports conftests: their start then costs nothing."""
     forked_start.note_configuration()
+    if not _in_worker():
+        debugger.allow(early_config)
     if _will_distribute(early_config.known_args_namespace) and not _in_worker():
         try:
             fork = start_method(early_config) != "spawn" and forked_start.obstacle(early_config) is None
@@ -84,7 +89,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 def _will_distribute(known: Any) -> bool:
     """What the command line and ``addopts`` say so far; a conftest may still change it."""
-    serial = ("help", "version", "collectonly", "usepdb", "showfixtures", "show_fixtures_per_test", "markers")
+    serial = ("help", "version", "collectonly", "showfixtures", "show_fixtures_per_test", "markers")
     if any(getattr(known, name, False) for name in serial) or getattr(known, "looponfail", False):
         return False
     workers = getattr(known, "numprocesses", None)
@@ -181,6 +186,7 @@ def _take_over(config: pytest.Config) -> None:
         return _close(config)
     reason = obstacle(config)
     if reason is not None:
+        debugger.check_plain(config, reason)
         manager.register(_Notice(f"outpace: not used, {reason}; this run is xdist's"), "outpace-notice")
         return _close(config)
     method, times = start_method(config), timeouts.timeouts(config)

@@ -6,6 +6,7 @@ Whatever is not understood is refused, with the line: a setting that is silently
 from __future__ import annotations
 
 import importlib
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ import pytest
 from . import amounts, filters
 
 _TABLES = ("resources", "overrides")
-_KEYS = ("filter", "serial", "resources")
+_KEYS = ("filter", "serial", "resources", "timeout", "own_process")
 
 
 class Resource(NamedTuple):
@@ -31,6 +32,8 @@ class Override(NamedTuple):
     filter: filters.Filter
     serial: bool | str | None
     resources: Mapping[str, int]
+    timeout: float | None
+    own_process: bool
     place: str
 
 
@@ -90,7 +93,18 @@ class _Reader:
             raise self._error("`serial` must be true, false or a reason", self._line_of("serial", start))
         resources = self._needs(table.get("resources", {}), self._line_of("resources", start))
         place = f"{self.path.name}:{line + 1}" if line is not None else self.path.name
-        return Override(self._filter(table["filter"], line), serial, resources, place)
+        timeout = self._timeout(table.get("timeout"), self._line_of("timeout", start))
+        own_process = table.get("own_process", False)
+        if not isinstance(own_process, bool):
+            raise self._error("`own_process` must be true or false", self._line_of("own_process", start))
+        return Override(self._filter(table["filter"], line), serial, resources, timeout, own_process, place)
+
+    def _timeout(self, value: object, line: int | None) -> float | None:
+        if value is None:
+            return None
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
+            raise self._error("`timeout` must be a number of seconds, 0 for no limit", line)
+        return float(value)
 
     def _needs(self, value: object, line: int | None) -> dict[str, int]:
         needs: dict[str, int] = {}

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import fcntl
 import importlib
+import os
+import sys
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +33,34 @@ def add_section(report: Any, name: str, text: str) -> None:
         report.sections.append((name, text))
 
 
+def before_debugger(config: pytest.Config, before: Callable[[str], None]) -> None:
+    """Call ``before(method)`` when pytest is about to enter a debugger in this session, before it suspends capture.
+
+    ``method`` is pytest's own word for the way in: ``set_trace``, ``post_mortem``, ``runcall``.
+    """
+    pdb: Any = getattr(sys.modules.get("_pytest.debugging"), "pytestPDB", None)
+    init = getattr(pdb, "_init_pdb", None)
+    if init is None:
+        return
+
+    def _init_pdb(cls: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if cls._config is config:
+            before(method)
+        return init(method, *args, **kwargs)
+
+    pdb._init_pdb = classmethod(_init_pdb)
+
+
+def append_to_log_file(config: pytest.Config) -> None:
+    """Have what this process adds to ``log_file`` written after what other processes have added."""
+    handler: Any = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_file_handler", None)
+    if handler is not None and handler.baseFilename != os.path.abspath(os.devnull):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            fd = handler.stream.fileno()
+            fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
+
+
 def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
     """The files that capture writes to, and the copies of standard descriptors that pytest keeps."""
     captures = fd_captures(config)
@@ -47,6 +78,18 @@ def copy_item(item: pytest.Item) -> pytest.Item:
     if renew is not None:
         renew()
     return twin
+
+
+def descriptors_of(config: pytest.Config, fd: int) -> tuple[list[int], Any]:
+    """Where the real stream ``fd`` is to be found: in the copy that capture keeps, at its own place, or at both.
+
+    The second is what captures the descriptor, if anything does.
+    """
+    for capture in fd_captures(config):
+        if capture.targetfd == fd:
+            places = [capture.targetfd_save]
+            return (places if is_capturing(capture) else [*places, fd]), capture
+    return [fd], None
 
 
 def drop_paste(config: pytest.Config) -> None:
@@ -76,12 +119,42 @@ def exception_queues(config: pytest.Config) -> list[deque[Any]]:
     return queues
 
 
+def fault_handler_descriptor(config: pytest.Config) -> int | None:
+    """pytest's copy of standard error, to which the stacks of a crash are written."""
+    with contextlib.suppress(ImportError, AttributeError, KeyError):
+        key = importlib.import_module("_pytest.faulthandler").fault_handler_stderr_fd_key
+        fd: int = config.stash[key]
+        return fd
+    return None
+
+
 def fd_captures(config: pytest.Config) -> list[Any]:
     """The captures of file descriptors 0, 1, 2 of this session; empty with ``-s`` and ``--capture=sys``."""
     manager = config.pluginmanager.getplugin("capturemanager")
     streams = getattr(manager, "_global_capturing", None)
     captures = (getattr(streams, name, None) for name in ("in_", "out", "err"))
     return [capture for capture in captures if hasattr(capture, "targetfd_save")]
+
+
+def follow_capture(capture: Any, path: str) -> int:
+    """Capture into the file at ``path``, which only grows: another process reads along. Returns its descriptor."""
+    fd: int = capture.tmpfile.fileno()
+    start = 0
+
+    def snap() -> str:
+        nonlocal start
+        end = os.fstat(fd).st_size
+        data, start = os.pread(fd, end - start, start), end
+        return data.decode("utf-8", "replace")
+
+    ours = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    os.write(ours, os.pread(fd, os.fstat(fd).st_size, 0))
+    os.dup2(ours, fd, inheritable=False)
+    if is_capturing(capture):
+        os.dup2(ours, capture.targetfd)
+    os.close(ours)
+    capture.snap = snap
+    return fd
 
 
 def is_caught_by_pytest(frame: FrameType) -> bool:
@@ -94,6 +167,8 @@ def is_caught_by_pytest(frame: FrameType) -> bool:
     module = frame.f_globals.get("__name__", "")
     # What it calls outside of its `try` are clocks, constructors and the like.
     return not module.startswith("_pytest.") or frame.f_code.co_name in ("<lambda>", "collect")
+
+
 def fixture_scope(item: pytest.Item, name: str) -> str:
     """The scope of a fixture that the test uses; empty where it is not known."""
     info = getattr(item, "_fixtureinfo", None)
@@ -101,9 +176,70 @@ def fixture_scope(item: pytest.Item, name: str) -> str:
     return str(getattr(definitions[-1], "scope", "")) if definitions else ""
 
 
+def is_debugger_nested() -> bool:
+    """Whether pdb's own ``debug`` command runs a debugger inside of the debugger."""
+    pdb = getattr(sys.modules.get("_pytest.debugging"), "pytestPDB", None)
+    return bool(getattr(pdb, "_recursive_debug", 0))
+
+
 def is_capturing(capture: Any) -> bool:
     """Whether the descriptor points at the capture's file just now (it does not while capture is suspended)."""
     return getattr(capture, "_state", None) == "started"
+
+
+def mark_shown(report: Any) -> None:
+    """The debugger has shown this failure: the summary does not repeat it."""
+    report._pdbshown = True
+
+
+def match_markup(config: pytest.Config, terminal: int) -> None:
+    """Let the reporter write as it would to this terminal."""
+    writer = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+    if writer is None:
+        return
+    from _pytest.config import create_terminal_writer
+
+    with os.fdopen(os.dup(terminal), "w") as file:
+        like = create_terminal_writer(config, file)
+        writer.hasmarkup = like.hasmarkup
+
+
+def keep_log_file(config: pytest.Config) -> None:
+    """Before this session is configured: its ``log_file`` is appended to; the controller has made it."""
+    if not config.pluginmanager.hasplugin("logging"):
+        return
+    module: Any = importlib.import_module("_pytest.logging")
+    original = module._FileHandler
+
+    def appending(filename: str, mode: str = "w", **options: Any) -> Any:
+        module._FileHandler = original
+        return original(filename, mode="a", **options)
+
+    module._FileHandler = appending
+
+
+def lead_live_log(config: pytest.Config, stream: Any) -> None:
+    """Have the handler of ``log_cli`` write there in place of the terminal, if it is at work."""
+    handler: Any = getattr(config.pluginmanager.getplugin("logging-plugin"), "log_cli_handler", None)
+    if hasattr(handler, "stream"):
+        handler.stream = stream
+        # What it writes does not go through what is captured.
+        handler.capture_manager = None
+
+
+def make_tmp_base(config: pytest.Config) -> None:
+    """Now, so that forks share it: the one that makes it empties it."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None:
+        with contextlib.suppress(OSError):  # then a test that wants it tells
+            factory.getbasetemp()
+
+
+def number_tmp_paths_anew(config: pytest.Config) -> None:
+    """Other forks have made folders of which this process does not know."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if hasattr(factory, "_next_number"):
+        factory._next_number = {}  # type: ignore[union-attr]
 
 
 def move_tmp_paths(config: pytest.Config, basetemp: str | None) -> None:
@@ -164,6 +300,13 @@ def shows_no_starts(terminal: Any) -> bool:
 
 def set_program_name(config: pytest.Config, name: str) -> None:
     config._parser.prog = name
+
+
+def silence_terminal(config: pytest.Config) -> None:
+    """What the terminal reporter of this process writes goes nowhere."""
+    writer: Any = getattr(config.pluginmanager.getplugin("terminalreporter"), "_tw", None)
+    if hasattr(writer, "_file"):
+        writer._file = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
 
 
 def uncounted_reports(terminal: Any) -> list[Any] | None:

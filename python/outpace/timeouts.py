@@ -18,6 +18,8 @@ _OPTIONS = (
     ("test-timeout", "0", "End a test that takes more seconds, and name where it hung; 0 = never (the default)."),
     ("timeout-grace", "5", "Seconds that a test which is ended gets to tear down, before its process is killed (5)."),
 )
+# How the message of a collection that was ended begins.
+COLLECTING = "Timeout: collecting took longer than"
 _MARKER = "timeout(seconds): end the test when it takes longer; 0 = never (outpace)."
 
 

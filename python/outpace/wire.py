@@ -44,6 +44,7 @@ class Kind:
     ELASTIC = 20
     RETRY = 21
     MEMORY = 24
+    LENT = 22
     # coordinator -> controller
     WELCOME = 32
     COLLECTED = 33
@@ -59,6 +60,8 @@ class Kind:
     DIFFERENT = 43
     GROW = 50
     POOL = 51
+    LEND = 52
+    RETURNED = 53
     LOOKED = 44
     RECYCLED = 56
     MEMORY_USED = 57
@@ -75,6 +78,9 @@ class Kind:
     W_STATUS = 73
     W_BELL = 74
     W_AHEAD = 75
+    W_WANT_TERMINAL = 76
+    W_LEAVE_TERMINAL = 77
+    W_ACTING = 85
     # coordinator -> template or worker
     INIT = 96
     FORK = 97
@@ -87,6 +93,7 @@ class Kind:
     HOLD = 110
     GO = 111
     LEASE = 104
+    TERMINAL = 112
 
 
 class Frame(NamedTuple):
@@ -135,6 +142,10 @@ class Decoder:
             del buffer[:start]
         return frames
 
+    def rest(self) -> bytes:
+        """The beginning of a frame."""
+        return bytes(self._buffer)
+
 
 class Channel:
     """One end of a connection: blocking, frames out at once, frames in one by one."""
@@ -171,6 +182,20 @@ class Channel:
     def pending(self) -> Frame | None:
         """A frame that has been read already."""
         return self._frames.popleft() if self._frames else None
+
+    def put_back(self, frames: list[Frame]) -> None:
+        """Frames that were received and not used come next, in their order."""
+        self._frames.extendleft(reversed(frames))
+
+    def unread(self) -> tuple[list[tuple[int, bytes]], bytes]:
+        """What has been read and not been received, for another process that goes on with this connection."""
+        return [(kind, payload) for kind, payload in self._frames], self._decoder.rest()
+
+    def restore(self, unread: tuple[list[tuple[int, bytes]], bytes]) -> None:
+        frames, rest = unread
+        self._frames = deque(Frame(*each) for each in frames)
+        self._decoder = Decoder()
+        self._frames.extend(self._decoder.feed(rest))
 
     def is_readable(self) -> bool:
         """Whether there is something to receive now."""

@@ -178,18 +178,14 @@ def test_raw_auto_is_seen_before_cmdline_main(project: Project) -> None:
     project.run("-n", "auto").match("raw 'auto'")
 
 
-@pytest.mark.parametrize("value", ["auto", "logical"])
-def test_pdb_makes_auto_serial(project: Project, value: str) -> None:
+@pytest.mark.fixed_by_outpace("-n auto --pdb runs serially, -n 2 --pdb is refused")
+@pytest.mark.parametrize("value", ["auto", "logical", "2"])
+def test_pdb_is_distributed(project: Project, value: str) -> None:
+    """With a terminal: tests/debugger."""
     project.files(test_a="def test_a(): assert 0")
-    run = project.run("-n", value, "--pdb", stdin=b"p 40 + 2\nc\n")
-    run.match("collected 1 item", "*entering PDB*")
-    assert "42" in run.out
-
-
-def test_pdb_with_a_number_is_refused(shown: Project) -> None:
-    run = shown.run("-n2", "--pdb")
-    assert run.ret == 4
-    assert "--pdb is incompatible with distributing tests; try using -n0 or -nauto." in run.err
+    run = project.run("-n", value, "--pdb")
+    assert run.ret == 1
+    run.match("outpace: 1 failure was not debugged: standard input is not a terminal")
 
 
 def test_collect_only_is_not_distributed(shown: Project) -> None:

@@ -136,3 +136,61 @@ def test_bad_values(project: Project, args: tuple[str, ...], ini: str, message: 
     run = project.run("-n2", *args)
     assert run.ret == 4, run.out + run.err
     pytest.LineMatcher((run.out + run.err).splitlines()).fnmatch_lines([f"*{message}*"])
+
+
+CRASHES_BESIDE = """
+    import os, pathlib, pytest, signal
+    @pytest.mark.parametrize("number", range(2))
+    def test_meet(number, worker_id):
+        with open("attempts", "a") as file:
+            file.write(f"{number} {worker_id}\\n")
+        if len(pathlib.Path("attempts").read_text().splitlines()) <= 2 and number == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_crash_is_a_failure_like_any_other(project: Project) -> None:
+    project.files(test_a=CRASHES_BESIDE, test_b=FINE)
+    run = project.run("-n2", "--retry-alone", "--junitxml=junit.xml", record=True)
+    assert run.ret == 1, run.out
+    run.match(
+        "*outpace: 1 test fails only in parallel*",
+        "test_a.py::test_meet?0? crashed on gw*",
+        "*worker 'gw?' crashed while running 'test_a.py::test_meet?0?'*",
+        "call: signal 9 (SIGKILL)",
+        "*alone it passed*",
+        "*7 passed, 1 rerun, 1 only in parallel*",
+    )
+    lines = attempts(project)
+    assert len(lines) == 3 and lines[2].startswith("0 ")
+    assert lines[2].split()[1] not in {line.split()[1] for line in lines[:2]}, "a fresh worker"
+    cases = ET.parse(project.path / "junit.xml").findall(".//testcase")
+    assert len(cases) == 8
+    assert not any(case.findall("./failure") or case.findall("./error") for case in cases)
+
+
+def test_a_crash_alone_too(project: Project) -> None:
+    source = "import os\ndef test_broken():\n    open('broken', 'a').write('x')\n    os._exit(3)\n"
+    project.files(test_a=source, test_b=FINE)
+    run = project.run("-n2", "--retry=2")
+    assert run.ret == 1
+    run.match("*worker 'gw*' crashed while running 'test_a.py::test_broken'*", "*1 failed, 6 passed, 2 rerun*")
+    run.no_match("*only in parallel*")
+    run.no_match("*were not run*")
+    assert (project.path / "broken").read_text() == "xxx"
+
+
+def test_a_test_that_is_killed_for_its_time(project: Project) -> None:
+    source = """
+        import pathlib, signal, time
+        def test_slow():
+            with open("slow", "a") as file: file.write("x")
+            if pathlib.Path("slow").read_text() == "x":
+                signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+                time.sleep(600)
+    """
+    project.files(test_a=source, test_b=FINE)
+    run = project.run("-n2", "--retry-alone", "--test-timeout=1", "--timeout-grace=0.2")
+    assert run.ret == 1, run.out
+    run.match("*outpace: 1 test fails only in parallel*", "test_a.py::test_slow crashed on gw*", "Timeout: *")
+    run.match("*6 passed, 1 rerun, 1 only in parallel*")

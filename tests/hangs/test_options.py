@@ -83,3 +83,66 @@ def test_pytest_timeout_owns_the_marker(arena: Arena) -> None:
     assert run.code == 1, run.output
     run.assert_says("Failed: Timeout (>0.7s) from pytest-timeout", "2 failed, 2 passed")
     run.assert_clean()
+
+
+OVERRIDDEN = """
+    import time, pytest
+    def test_short(): time.sleep(600)
+    @pytest.mark.timeout(0.6)
+    def test_marked(): time.sleep(600)
+    def test_unlimited(): time.sleep(1.6)
+    def test_plain(): time.sleep(600)
+"""
+OVERRIDES = """
+    [[tool.outpace.overrides]]
+    filter = "test(*::test_short) or test(*::test_marked)"
+    timeout = 0.4
+    [[tool.outpace.overrides]]
+    filter = "test(*::test_unlimited)"
+    timeout = 0
+    [[tool.outpace.overrides]]
+    filter = "file(*)"
+    serial = false
+    timeout = 0.9
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_overrides_come_between_the_marker_and_the_option(arena: Arena, method: str) -> None:
+    arena.write("pyproject.toml", OVERRIDES)
+    arena.write("test_a.py", OVERRIDDEN)
+    run = arena.run("-n2", "--test-timeout=20", "-p", "no:timeout", f"--start-method={method}")
+    assert run.code == 1, run.output
+    limits = {"test_short": "0.4", "test_marked": "0.6", "test_plain": "0.9"}
+    failed = {report["nodeid"]: report["longrepr"] for report in run.reports if report["outcome"] == "failed"}
+    assert failed.keys() == {f"test_a.py::{name}" for name in limits}, run.output
+    for name, limit in limits.items():
+        assert f"Timeout: the test took longer than {limit} s (call)" in failed[f"test_a.py::{name}"]
+    run.assert_clean()
+
+
+def test_an_override_without_an_option(arena: Arena) -> None:
+    arena.write("pyproject.toml", "[[tool.outpace.overrides]]\nfilter = 'test(*_a)'\ntimeout = 0.5\n")
+    arena.write("test_a.py", HANG)
+    run = arena.run("-n1")
+    assert run.code == 1
+    run.assert_says("Timeout: the test took longer than 0.5 s (call)", "1 failed, 1 passed")
+
+
+@pytest.mark.parametrize("value", ["-1", '"soon"', "true", "inf", "nan"])
+def test_an_override_that_is_no_time(arena: Arena, value: str) -> None:
+    arena.write("pyproject.toml", f"[[tool.outpace.overrides]]\nfilter = 'test(*)'\ntimeout = {value}\n")
+    arena.write("test_a.py", HANG)
+    run = arena.run("-n1")
+    assert run.code == 4, run.output
+    run.assert_says("pyproject.toml:3: `timeout` must be a number of seconds, 0 for no limit")
+
+
+@needs_plugin
+def test_an_override_beside_pytest_timeout(arena: Arena) -> None:
+    arena.write("pyproject.toml", "[[tool.outpace.overrides]]\nfilter = 'test(*)'\ntimeout = 0.5\n")
+    marked = "import time, pytest\n@pytest.mark.timeout(5)\ndef test_a(): time.sleep(1)\n"
+    arena.write("test_a.py", marked + "def test_b(): time.sleep(600)\n")
+    run = arena.run("-n2")
+    assert run.code == 1
+    run.assert_says("Timeout: the test took longer than 0.5 s (call)", "1 failed, 1 passed")

@@ -97,6 +97,9 @@ def test_import_of_a_file(arena: Arena, method: str) -> None:
     run = arena.run(*args, *QUICKLY)
     assert run.code == 1, run.output
     run.assert_says("ERROR collecting test_a.py", "Timeout: collecting took longer than 1 s", "test_a.py:2: in <")
+    # Spawned workers collect for themselves, each with an error and stacks of its own.
+    assert run.output.count("outpace: stacks at the timeout") == run.output.count("ERROR collecting test_a.py")
+    run.assert_says('File "test_a.py", line 2, in <module>', "sleeping, in system call")
     assert run.completed == {"test_b.py::test_b": 1}
     run.assert_clean()
 

@@ -50,6 +50,8 @@ SERIAL = Mode("serial", ("xdist",))
 XDIST = Mode("xdist", ("xdist",), ("-n", "2"))
 FORK = Mode("fork", ("xdist", "outpace.plugin"), ("-n", "2", "--start-method", "fork"))
 SPAWN = Mode("spawn", ("xdist", "outpace.plugin"), ("-n", "2", "--start-method", "spawn"))
+# Each test in a process of its own.
+ISOLATED = Mode("isolated", ("xdist", "outpace.plugin"), ("-n", "2", "--isolate-each"))
 PARALLEL_MODES = (FORK, SPAWN) if ENGINE == "outpace" else (XDIST,)
 
 _LEFTOVERS = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".hypothesis")

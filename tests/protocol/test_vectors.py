@@ -73,13 +73,26 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "W_ASK": layout("<II", "position", "running"),
     "W_EVENT": layout("", blob="blob"),
     "W_BYE": layout("", blob="blob"),
+    "W_ACTING": layout("<i", "pid"),
     "W_STATUS": lambda fields: fields["text"].encode(),
     "INIT": layout("<I", "lane", blob="input"),
     "FORK": layout("<II", "worker", "lane", blob="input"),
     "GRANT": items_behind("position"),
     "REFERENCE": layout("", blob="payload"),
 }
-EMPTY = {"DONE", "W_BELL", "W_AHEAD", "NOTHING", "SHUTDOWN", "RUN", "EXIT", "HOLD", "GO"}
+EMPTY = {
+    "DONE",
+    "W_BELL",
+    "W_AHEAD",
+    "W_WANT_TERMINAL",
+    "W_LEAVE_TERMINAL",
+    "NOTHING",
+    "SHUTDOWN",
+    "RUN",
+    "EXIT",
+    "HOLD",
+    "GO",
+}
 
 each_vector = pytest.mark.parametrize("vector", ALL, ids=lambda vector: vector.name)
 

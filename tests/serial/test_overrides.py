@@ -70,6 +70,11 @@ def test_the_first_one_counts_for_each_thing(watched: Watched) -> None:
     at_most(1, watched.spans)
 
 
+def test_one_that_says_not_serial_comes_before_later_ones(watched: Watched) -> None:
+    overridden(watched, 'filter = "marker(slow)"\nserial = false', 'filter = "file(test_a.py)"\nserial = true')
+    watched.run("-n2").match("outpace: 6 serial tests ran alone at the end")
+
+
 def test_the_file_is_read_although_pytests_settings_are_elsewhere(watched: Watched) -> None:
     overridden(watched, 'filter = "marker(slow)"\nserial = true').ini("markers = slow")
     watched.run("-n2").match("outpace: 6 serial tests ran alone at the end")

@@ -27,6 +27,8 @@ mod signal;
 mod socket;
 mod spawn;
 mod stacks;
+mod terminal;
+mod usage;
 
 pub use board::{Board, LANE_BYTES, NO_LIMIT, RING_BYTES, STAND_STILL, TELL_TASKS, monotonic_seconds};
 pub use cpu::{UsableCpus, usable_cpus};
@@ -45,3 +47,5 @@ pub use signal::{Pid, Signal, is_alive, kill, kill_group, name_of};
 pub use socket::{send_with_fd, socket_pair};
 pub use spawn::{SpawnSpec, spawn};
 pub use stacks::{ASK_SIGNAL, DUMP_SIGNAL, StackFile, ask};
+pub use terminal::Terminal;
+pub use usage::ended_children_cpu_seconds;

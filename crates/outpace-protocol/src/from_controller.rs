@@ -21,6 +21,7 @@ mod kind {
     pub(super) const ELASTIC: u8 = 20;
     pub(super) const RETRY: u8 = 21;
     pub(super) const MEMORY: u8 = 24;
+    pub(super) const LENT: u8 = 22;
 }
 
 /// How workers come to life.
@@ -138,6 +139,19 @@ pub enum FromController {
         /// Which test.
         item: ItemIndex,
     },
+    /// The answer to a `Lend`: the terminal is the worker's, or there is none.
+    Lent {
+        /// Of the `Lend`.
+        turn: u32,
+        /// The device that the worker is to open.
+        path: Option<String>,
+        /// Why there is no terminal, where there is none.
+        why: String,
+        /// The other workers are to start no test until it is returned.
+        pause: bool,
+        /// The process group that the terminal belongs to when it is returned; 0 where it controls no process.
+        group: i32,
+    },
     /// The controller has all it needs; the coordinator may end.
     Done,
 }
@@ -163,6 +177,14 @@ struct Argv {
 #[derive(Serialize, Deserialize)]
 struct Retry {
     times: u32,
+}
+#[derive(Serialize, Deserialize)]
+struct Lent {
+    turn: u32,
+    path: Option<String>,
+    why: String,
+    pause: bool,
+    group: i32,
 }
 #[derive(Serialize, Deserialize)]
 struct Elastic {
@@ -214,6 +236,10 @@ impl FromController {
                 let Memory { limit, report } = from_json(frame.kind, json)?;
                 Self::Memory { limit, report }
             }
+            kind::LENT => {
+                let Lent { turn, path, why, pause, group } = from_json(frame.kind, json)?;
+                Self::Lent { turn, path, why, pause, group }
+            }
             kind::DONE => Self::Done,
             other => return Err(ProtocolError::Kind(other)),
         })
@@ -249,6 +275,11 @@ impl FromController {
                 Frame::write(kind::STOP, &to_json(&Stop { interrupt: *interrupt, kill: *kill }), out);
             }
             Self::Requeue { item } => Frame::write(kind::REQUEUE, &to_json(&OneItem { item: *item }), out),
+            Self::Lent { turn, path, why, pause, group } => {
+                let lent =
+                    Lent { turn: *turn, path: path.clone(), why: why.clone(), pause: *pause, group: *group };
+                Frame::write(kind::LENT, &to_json(&lent), out);
+            }
             Self::Done => Frame::write(kind::DONE, &[], out),
         }
     }

@@ -25,5 +25,7 @@ pub use frame::{Decoder, Frame, HEADER, MAGIC, MAX_PAYLOAD, VERSION};
 pub use from_controller::{FromController, Plan, StartMethod, Timeouts};
 pub use hello::Hello;
 pub use marks::{Demands, Marks, Need, Resource};
-pub use to_controller::{Down, Finished, Looked, MemoryReport, Peak, Recycled, Started, ToController, Why};
+pub use to_controller::{
+    Down, Finished, Lend, Looked, MemoryReport, Peak, Recycled, Started, ToController, Why,
+};
 pub use worker::{Collection, Exited, FromWorker, ToWorker};

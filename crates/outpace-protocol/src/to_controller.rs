@@ -21,6 +21,8 @@ mod kind {
     pub(super) const DIFFERENT: u8 = 43;
     pub(super) const GROW: u8 = 50;
     pub(super) const POOL: u8 = 51;
+    pub(super) const LEND: u8 = 52;
+    pub(super) const RETURNED: u8 = 53;
     pub(super) const LOOKED: u8 = 44;
     pub(super) const RECYCLED: u8 = 56;
     pub(super) const MEMORY: u8 = 57;
@@ -132,6 +134,23 @@ pub struct MemoryReport {
     pub unshared: u64,
 }
 
+/// A process stops in a debugger, and is to get the terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lend {
+    /// Counts how often the terminal was wanted; the answer names it.
+    pub turn: u32,
+    /// Which; for the template the first worker.
+    pub worker: WorkerIndex,
+    /// Its process id.
+    pub pid: i32,
+    /// The test it runs, if it runs one.
+    pub item: Option<ItemIndex>,
+    /// What it said it was busy with before its first test.
+    pub doing: String,
+    /// How many others wait for their turn.
+    pub waiting: u32,
+}
+
 /// The run is over: every worker is down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
@@ -155,6 +174,10 @@ struct Grow {
 struct Pool {
     workers: u32,
     busy: Option<f64>,
+}
+#[derive(Serialize, Deserialize)]
+struct Returned {
+    turn: u32,
 }
 #[derive(Serialize, Deserialize)]
 struct Workers {
@@ -241,6 +264,13 @@ pub enum ToController {
         /// The share of the CPU that was busy while tests ran, 0 to 1; none when that could not be read.
         busy: Option<f64>,
     },
+    /// Lend the terminal to a process; answered by `Lent`.
+    Lend(Lend),
+    /// The process is done with the terminal, or is gone: take it back.
+    Returned {
+        /// Of the `Lend`.
+        turn: u32,
+    },
     /// The run is over.
     Finished(Finished),
     /// The run cannot go on.
@@ -297,6 +327,10 @@ impl ToController {
             Self::Pool { workers, busy } => {
                 Frame::write(kind::POOL, &to_json(&Pool { workers: *workers, busy: *busy }), out);
             }
+            Self::Lend(lend) => Frame::write(kind::LEND, &to_json(lend), out),
+            Self::Returned { turn } => {
+                Frame::write(kind::RETURNED, &to_json(&Returned { turn: *turn }), out);
+            }
             Self::Finished(finished) => Frame::write(kind::FINISHED, &to_json(finished), out),
             Self::Fatal { message } => {
                 Frame::write(kind::FATAL, &to_json(&Message { message: message.clone() }), out);
@@ -338,6 +372,8 @@ impl ToController {
                 let Pool { workers, busy } = from_json(frame.kind, json)?;
                 Self::Pool { workers, busy }
             }
+            kind::LEND => Self::Lend(from_json(frame.kind, json)?),
+            kind::RETURNED => Self::Returned { turn: from_json::<Returned>(frame.kind, json)?.turn },
             kind::FINISHED => Self::Finished(from_json(frame.kind, json)?),
             kind::FATAL => Self::Fatal { message: from_json::<Message>(frame.kind, json)?.message },
             other => return Err(ProtocolError::Kind(other)),

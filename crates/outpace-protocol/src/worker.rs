@@ -21,6 +21,9 @@ mod kind {
     pub(super) const STATUS: u8 = 73;
     pub(super) const BELL: u8 = 74;
     pub(super) const AHEAD: u8 = 75;
+    pub(super) const WANT_TERMINAL: u8 = 76;
+    pub(super) const LEAVE_TERMINAL: u8 = 77;
+    pub(super) const ACTING: u8 = 85;
 
     pub(super) const INIT: u8 = 96;
     pub(super) const FORK: u8 = 97;
@@ -33,6 +36,7 @@ mod kind {
     pub(super) const HOLD: u8 = 110;
     pub(super) const GO: u8 = 111;
     pub(super) const LEASE: u8 = 104;
+    pub(super) const TERMINAL: u8 = 112;
 }
 
 /// What a template or spawned worker collected.
@@ -58,6 +62,12 @@ struct CollectionHead {
     limits: Vec<(ItemIndex, u64)>,
     #[serde(default, skip_serializing_if = "Marks::is_empty")]
     marks: Marks,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Terminal {
+    path: Option<String>,
+    why: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -173,8 +183,14 @@ pub enum FromWorker {
     Status(String),
     /// The worker has tests left but wants more before it runs out: answered at once, by a grant or `Nothing`.
     Ahead,
+    /// It stops in a debugger and waits for the terminal: answered by `Terminal` when its turn comes.
+    WantTerminal,
+    /// It is done with the terminal, or gave up waiting for it.
+    LeaveTerminal,
     /// There is something in the worker's ring that should be read now.
     Bell,
+    /// From now on a fork of the worker runs its tests and speaks for it; `None`: it does so itself again.
+    Acting(Option<i32>),
     /// The template reaped a fork.
     Exited(Exited),
     /// The template forked a worker, or could not.
@@ -208,6 +224,9 @@ impl FromWorker {
             kind::BYE => Self::Bye(frame.payload),
             kind::AHEAD => Self::Ahead,
             kind::BELL => Self::Bell,
+            kind::WANT_TERMINAL => Self::WantTerminal,
+            kind::LEAVE_TERMINAL => Self::LeaveTerminal,
+            kind::ACTING => Self::Acting(Some(reader.u32()?.cast_signed()).filter(|pid| *pid > 0)),
             kind::STATUS => Self::Status(String::from_utf8_lossy(&frame.payload).into_owned()),
             kind::EXITED => Self::Exited(from_json(frame.kind, &frame.payload)?),
             kind::FORKED => {
@@ -246,6 +265,9 @@ impl FromWorker {
             Self::Bye(blob) => Frame::write(kind::BYE, blob, out),
             Self::Ahead => Frame::write(kind::AHEAD, &[], out),
             Self::Bell => Frame::write(kind::BELL, &[], out),
+            Self::WantTerminal => Frame::write(kind::WANT_TERMINAL, &[], out),
+            Self::LeaveTerminal => Frame::write(kind::LEAVE_TERMINAL, &[], out),
+            Self::Acting(pid) => Frame::write(kind::ACTING, &pid.unwrap_or(0).to_le_bytes(), out),
             Self::Status(text) => Frame::write(kind::STATUS, text.as_bytes(), out),
             Self::Exited(exited) => Frame::write(kind::EXITED, &to_json(exited), out),
             Self::Forked { worker, outcome } => {
@@ -307,6 +329,13 @@ pub enum ToWorker {
     Hold,
     /// Tests may start again.
     Go,
+    /// The answer to `WantTerminal`.
+    Terminal {
+        /// The device to open; none where there is no terminal to be had.
+        path: Option<String>,
+        /// Then: why not.
+        why: String,
+    },
 }
 
 impl ToWorker {
@@ -338,6 +367,10 @@ impl ToWorker {
             Self::Exit => Frame::write(kind::EXIT, &[], out),
             Self::Hold => Frame::write(kind::HOLD, &[], out),
             Self::Go => Frame::write(kind::GO, &[], out),
+            Self::Terminal { path, why } => {
+                let terminal = Terminal { path: path.clone(), why: why.clone() };
+                Frame::write(kind::TERMINAL, &to_json(&terminal), out);
+            }
         }
     }
 
@@ -371,6 +404,10 @@ impl ToWorker {
             kind::EXIT => Self::Exit,
             kind::HOLD => Self::Hold,
             kind::GO => Self::Go,
+            kind::TERMINAL => {
+                let Terminal { path, why } = from_json(frame.kind, &frame.payload)?;
+                Self::Terminal { path, why }
+            }
             other => return Err(ProtocolError::Kind(other)),
         })
     }

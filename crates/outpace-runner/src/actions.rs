@@ -21,6 +21,9 @@ impl Engine {
                 if let (ToController::Finished(_), Some(report)) = (&message, self.gauge.report()) {
                     ToController::Memory(report).encode(self.controller.out());
                 }
+                if matches!(message, ToController::Returned { .. }) {
+                    self.lent = None;
+                }
                 message.encode(self.controller.out());
             }
             Action::Send(peer, message) => self.send(peer, &message),

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use outpace_model::Phase;
-use outpace_os::{Board, become_subreaper, from_wait_status, raise_open_files, reap, usable_cpus};
+use outpace_os::{
+    Board, Pid, Terminal, become_subreaper, from_wait_status, raise_open_files, reap, usable_cpus,
+};
 use outpace_protocol::{Decoder, FromController, FromWorker, Hello, ProtocolError, ToController};
 use outpace_supervise::{Event, LANES, Peer, Run};
 use thiserror::Error;
@@ -95,6 +98,8 @@ pub(crate) struct Engine {
     /// The template was told that nothing more is to be forked; it runs its own exit handlers now.
     pub(crate) template_ends: bool,
     pub(crate) quit: bool,
+    /// The terminal, while a process has it that is not the controller.
+    pub(crate) lent: Option<Terminal>,
     /// Why the controller's connection was given up, when it did not simply end.
     pub(crate) controller_fault: Option<String>,
 }
@@ -127,6 +132,7 @@ impl Engine {
             open_files,
             template_ends: false,
             quit: false,
+            lent: None,
             controller_fault: None,
         })
     }
@@ -215,6 +221,7 @@ impl Engine {
             }
             Input::ControllerClosed(fault) => {
                 self.controller_fault = fault;
+                self.take_terminal_back();
                 self.handle(Event::ControllerGone);
             }
             Input::Looked(peer, why, found) => self.handle(Event::Looked { peer, why, found }),
@@ -253,6 +260,9 @@ impl Engine {
         }
         if let FromController::Memory { limit, report } = message {
             self.gauge.set(limit, report);
+        }
+        if let FromController::Lent { path: Some(path), group, .. } = &message {
+            self.lent = Terminal::remember(Path::new(path), Pid(*group)).ok();
         }
         let adopts = self.forked_template.is_some();
         self.handle(Event::Controller(message));
@@ -355,6 +365,13 @@ impl Engine {
     /// SIGTERM to the coordinator alone ends the run as Ctrl-C does.
     fn on_terminate(&mut self) {
         self.handle(Event::Controller(FromController::Stop { interrupt: true, kill: false }));
+    }
+
+    /// The controller is gone while a worker has its terminal: nobody else would put that right.
+    fn take_terminal_back(&mut self) {
+        if let Some(terminal) = self.lent.take() {
+            let _ = terminal.restore();
+        }
     }
 
     pub(crate) fn handle(&mut self, event: Event) {

@@ -32,6 +32,7 @@ impl Run {
         }
         self.refresh(self.peer_of(index));
         self.tell(ToController::Bye { worker: index, blob });
+        self.on_left_terminal(self.peer_of(index));
         self.wake_idle();
     }
 
@@ -114,6 +115,7 @@ impl Run {
 
     /// The template ended. Before the collection there is no run without it; afterwards workers are spawned.
     fn template_is_gone(&mut self) {
+        self.on_left_terminal(Peer::Template);
         let stage = std::mem::replace(&mut self.template, TemplateStage::Dead);
         if self.finished || matches!(stage, TemplateStage::Dead) {
             return;
@@ -162,6 +164,7 @@ impl Run {
     /// Connection and process have ended: settle what the worker held and tell the controller.
     pub(crate) fn bury(&mut self, index: WorkerIndex) {
         let template_is_dead = self.template == TemplateStage::Dead;
+        let peer = self.peer_of(index);
         let Some(worker) = self.workers.get_mut(&index) else { return };
         let template_died = template_is_dead && worker.forked;
         let Some(closed) = worker.closed.clone() else { return };
@@ -170,6 +173,7 @@ impl Run {
         worker.deadline = None;
         let crashed = !worker.said_bye;
         let (interrupted, was_template, pid) = (worker.interrupted, worker.is_template, worker.pid);
+        let processes = worker.pids();
         let hung = worker.hung;
         // The front is running if it was claimed; what was claimed behind it was only looked at as the next test.
         let running = worker.pop_claimed(closed.position);
@@ -180,7 +184,7 @@ impl Run {
         if !worker.status.is_empty() {
             cause = format!("{cause} while {}", worker.status);
         }
-        if let Some(pid) = pid {
+        for pid in processes {
             // What its tests left running goes with it.
             self.act(Action::Kill(pid));
         }
@@ -211,6 +215,8 @@ impl Run {
             innocent,
             hung: hung.is_some() && !innocent && !interrupted,
         }));
+        // What it held may be given to others only now.
+        self.on_left_terminal(peer);
         self.pool_lost(index);
         self.recycle_gone(index, crashed);
         self.pass_barrier();
@@ -235,15 +241,15 @@ impl Run {
     pub(crate) fn on_verdict(&mut self, index: WorkerIndex, requeue: bool) {
         let Some(worker) = self.workers.get_mut(&index) else { return };
         worker.unjudged = false;
-        if let Some(item) = worker.crashed_item.take()
-            && requeue
-            && !self.stopping
-            && self.is_shared()
-        {
-            self.ledger.reopen(item);
-            if let Some(scheduler) = &mut self.scheduler {
-                scheduler.requeue(item);
+        match worker.crashed_item.take() {
+            Some(item) if requeue && !self.stopping && self.is_shared() => {
+                self.ledger.reopen(item);
+                if let Some(scheduler) = &mut self.scheduler {
+                    scheduler.requeue(item);
+                }
             }
+            Some(item) if !requeue && self.may_retry(item) => self.retry_later(item),
+            _ => {}
         }
         self.pass_barrier();
         self.wake_idle();

@@ -24,10 +24,10 @@ impl Run {
         self.living().map(|(_, pid)| pid).collect()
     }
 
-    /// The workers that live, and their processes.
+    /// The workers that live, and the process of each that runs its tests.
     pub fn living(&self) -> impl Iterator<Item = (WorkerIndex, i32)> {
         let live = self.workers.iter().filter(|(_, worker)| worker.is_live());
-        live.filter_map(|(index, worker)| Some((*index, worker.pid?)))
+        live.filter_map(|(index, worker)| Some((*index, worker.acting.or(worker.pid)?)))
     }
 
     /// Called when the workers that the run begins with are known and are forks: others would cost a collection.
@@ -39,6 +39,9 @@ impl Run {
     }
 
     pub(crate) fn on_load(&mut self, load: &Load) {
+        if self.debugging.is_going_on() {
+            return;
+        }
         let census = self.census(load);
         let Some(pool) = &mut self.pool else { return };
         match pool.decide(load, census, self.now) {

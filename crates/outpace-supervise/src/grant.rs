@@ -41,13 +41,18 @@ impl Run {
 
     /// A worker that will run out soon: it must not wait for the answer then, so it gets one now.
     pub(crate) fn on_ahead(&mut self, index: WorkerIndex) {
+        let paused = self.is_paused() && !self.debugging.concerns(self.peer_of(index));
         let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
         let recycled = self.is_recycled(index);
         let Some(worker) = self.workers.get_mut(&index) else { return };
         let items = match &mut self.scheduler {
             // With its limit lifted it would start what was taken from it and given to others.
             Some(scheduler)
-                if !self.stopping && worker.stage == Stage::Active && !worker.limited && !recycled =>
+                if !self.stopping
+                    && !paused
+                    && worker.stage == Stage::Active
+                    && !worker.limited
+                    && !recycled =>
             {
                 scheduler.take_ahead(index, worker.pace.batch(scheduler.pending(), active))
             }
@@ -61,6 +66,9 @@ impl Run {
 
     /// Answers a worker's question, or leaves it waiting where it may wait.
     pub(crate) fn answer(&mut self, index: WorkerIndex) {
+        if self.is_paused() && !self.debugging.concerns(self.peer_of(index)) {
+            return;
+        }
         let external = self.mode() == DistMode::External;
         let gated = self.is_gated();
         let recycled = self.is_recycled(index);

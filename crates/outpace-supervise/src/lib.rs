@@ -13,6 +13,7 @@
 
 #![warn(missing_docs)]
 
+mod debugger;
 mod down;
 mod elastic;
 mod event;
@@ -26,9 +27,11 @@ mod retry;
 mod run;
 mod start;
 mod stop;
+mod turns;
 mod watch;
 mod worker;
 
 pub use event::{Action, Event, Load, Peer, Usage};
 pub use run::{LANES, Run};
+pub use turns::{Turn, Turns};
 pub use watch::{Found, Sight};

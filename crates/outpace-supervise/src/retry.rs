@@ -20,6 +20,13 @@ pub(crate) struct Retries {
     expected: bool,
 }
 
+impl Retries {
+    /// Whether the test is to run again anyway.
+    pub(crate) fn expects(&self, item: ItemIndex) -> bool {
+        self.waiting.contains(&item)
+    }
+}
+
 impl Run {
     pub(crate) fn on_retry(&mut self, times: u32) {
         self.retries.times = times;

@@ -7,6 +7,7 @@ use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 use outpace_protocol::{Collection, FromController, FromWorker, Plan, ToController};
 use outpace_schedule::Scheduler;
 
+use crate::debugger::Debugging;
 use crate::event::{Action, Event, Peer};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
@@ -64,6 +65,7 @@ pub struct Run {
     pub(crate) pool: Option<Pool>,
     pub(crate) retries: Retries,
     pub(crate) recycling: Recycling,
+    pub(crate) debugging: Debugging,
     pub(crate) stopping: bool,
     pub(crate) interrupted: bool,
     pub(crate) failures: u32,
@@ -203,6 +205,7 @@ impl Run {
                 if !self.stopping
                     && self.is_shared()
                     && judged
+                    && !self.retries.expects(item)
                     && self.ledger.again(item)
                     && let Some(scheduler) = &mut self.scheduler
                 {
@@ -210,6 +213,7 @@ impl Run {
                 }
                 self.wake_idle();
             }
+            FromController::Lent { turn, path, why, pause, .. } => self.on_lent(turn, path, why, pause),
             FromController::Done => self.act(Action::Quit),
         }
     }
@@ -237,6 +241,11 @@ impl Run {
                 self.on_ask(worker, position, if running { Asking::Running } else { Asking::Idle });
             }
             FromWorker::Ahead => self.on_ahead(worker),
+            FromWorker::Acting(pid) => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.acting = pid;
+                }
+            }
             FromWorker::Event(blob) => self.tell(ToController::Event { worker, blob }),
             FromWorker::Status(text) => {
                 if let Some(worker) = self.workers.get_mut(&worker) {
@@ -244,6 +253,8 @@ impl Run {
                 }
             }
             FromWorker::Bye(blob) => self.on_bye(worker, blob),
+            FromWorker::WantTerminal => self.on_want_terminal(peer),
+            FromWorker::LeaveTerminal => self.on_left_terminal(peer),
         }
     }
 

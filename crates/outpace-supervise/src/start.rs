@@ -122,6 +122,8 @@ impl Run {
             FromWorker::Event(blob) => self.tell(ToController::Event { worker: first, blob }),
             FromWorker::Status(text) => self.template_status = text,
             FromWorker::Bye(blob) => self.on_template_bye(first, blob),
+            FromWorker::WantTerminal => self.on_want_terminal(Peer::Template),
+            FromWorker::LeaveTerminal => self.on_left_terminal(Peer::Template),
             FromWorker::Forked { worker, outcome: Ok(pid) } => {
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.pid = Some(pid);
@@ -131,6 +133,7 @@ impl Run {
                 self.never_lived(worker, format!("could not be forked: {why}"));
             }
             FromWorker::Hello(_)
+            | FromWorker::Acting(_)
             | FromWorker::Ahead
             | FromWorker::Bell
             | FromWorker::Exited(_)

@@ -8,7 +8,7 @@ use outpace_protocol::{Finished, ToController, ToWorker};
 use crate::event::{Action, Peer};
 use crate::run::{Run, TemplateStage};
 use crate::watch::PATIENCE;
-use crate::worker::{Hung, Stage};
+use crate::worker::{Hung, Stage, Worker};
 
 /// What a worker gets between SIGINT and SIGKILL, and between its goodbye and its exit.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
@@ -33,6 +33,7 @@ impl Run {
         self.end_held();
         if interrupt && !self.interrupted {
             self.interrupted = true;
+            self.end_debugging();
             self.interrupt_running();
         }
         if self.scheduler.is_none() {
@@ -98,7 +99,7 @@ impl Run {
             .workers
             .values()
             .filter(|worker| worker.is_live())
-            .filter_map(|worker| worker.pid)
+            .flat_map(Worker::pids)
             .chain(template)
             .collect();
         if template.is_some() {

@@ -201,7 +201,7 @@ impl Run {
     }
 
     fn pursuit(&self, peer: Peer, sight: Sight) -> Option<Pursuit> {
-        if self.finished || self.plan.is_none() {
+        if self.finished || self.plan.is_none() || self.debugging.concerns(peer) {
             return None;
         }
         let Some(index) = self.worker_of(peer) else {

@@ -63,6 +63,8 @@ pub(crate) struct Worker {
     pub(crate) input: Vec<u8>,
     pub(crate) lane: u32,
     pub(crate) pid: Option<i32>,
+    /// A fork of it that runs a test in its place.
+    pub(crate) acting: Option<i32>,
     pub(crate) granted: VecDeque<Grant>,
     /// The first of them has said something of itself.
     pub(crate) begun: bool,
@@ -106,6 +108,7 @@ impl Worker {
             input,
             lane,
             pid: None,
+            acting: None,
             granted: VecDeque::new(),
             begun: false,
             next_position: 0,
@@ -134,6 +137,11 @@ impl Worker {
 
     pub(crate) fn is_live(&self) -> bool {
         !matches!(self.stage, Stage::Announced | Stage::Down)
+    }
+
+    /// The processes that are this worker.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = i32> + use<> {
+        self.pid.into_iter().chain(self.acting)
     }
 
     /// Tests it holds beyond the one it is certainly busy with.

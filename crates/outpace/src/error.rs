@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use outpace_runner::RunnerError;
+use outpace_setup::SetupError;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -16,12 +17,30 @@ pub(crate) enum CommandError {
     Exec { python: PathBuf, source: io::Error },
     #[error("__coordinate is for outpace's own use and needs an inherited socket")]
     NoSocket,
-    #[error("`outpace {0}` is not in this version")]
-    NotYet(&'static str),
+    #[error("{folder}: {source}", folder = folder.display())]
+    NoFolder { folder: PathBuf, source: io::Error },
+    #[error("{file}: {source}", file = file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{file} cannot be written: {source}", file = file.display())]
+    Unwritable { file: PathBuf, source: io::Error },
+    #[error("{file} has changed meanwhile", file = .0.display())]
+    Changed(PathBuf),
+    #[error("{file} could not be put back as it was: {source}", file = file.display())]
+    NotRestored { file: PathBuf, source: io::Error },
+    #[error("this folder's pytest settings are in {file}", file = .0.display())]
+    SettingsAbove(PathBuf),
+    #[error("this folder is part of the project in {folder}", folder = .0.display())]
+    ProjectAbove(PathBuf),
+    #[error("nobody is there to say yes: this is no terminal")]
+    NobodyToAsk,
+    #[error("{0}")]
+    PlainRun(String),
+    #[error("the run could not be watched: {0}")]
+    Watch(io::Error),
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     #[error("{0}")]
     Doctor(String),
-    #[error("{file} cannot be written: {source}")]
-    Write { file: PathBuf, source: io::Error },
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("interrupted")]
@@ -34,25 +53,28 @@ impl CommandError {
     /// pytest's exit codes: 4 is a usage error, 3 an internal one.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoSuchPython(_)
-            | Self::NoPython
-            | Self::NoSocket
-            | Self::Exec { .. }
-            | Self::NotYet(_)
-            | Self::Doctor(_)
-            | Self::Write { .. } => 4,
             Self::Interrupted => 2,
-            Self::Io(_) | Self::Runner(_) => 3,
+            Self::Io(_) | Self::Runner(_) | Self::Watch(_) | Self::NotRestored { .. } => 3,
+            _ => 4,
         }
     }
 
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NoPython => Some("activate the project's environment, or name it: outpace --python PATH …"),
-            Self::NoSuchPython(_) => {
-                Some("--python takes an interpreter or the folder of a virtual environment")
+    pub(crate) fn hint(&self) -> Option<String> {
+        let said = match self {
+            Self::NoPython => "activate the project's environment, or name it: outpace --python PATH …",
+            Self::NoSuchPython(_) => "--python takes an interpreter or the folder of a virtual environment",
+            Self::Unwritable { .. } => "nothing was changed; --dry-run shows what would be",
+            Self::Changed(_) => "nothing was changed; run it again",
+            Self::NobodyToAsk => {
+                "--yes to apply it, --dry-run to see it, --check to be told whether there is something to do"
             }
-            _ => None,
-        }
+            Self::SettingsAbove(file) | Self::ProjectAbove(file) => {
+                let folder = file.parent().filter(|_| !file.is_dir()).unwrap_or(file);
+                return Some(format!("outpace init {}", folder.display()));
+            }
+            Self::Setup(error) => return Some(error.hint()),
+            _ => return None,
+        };
+        Some(said.to_owned())
     }
 }

@@ -20,7 +20,17 @@ pub(crate) fn find(asked: Option<&Path>) -> Result<PathBuf, CommandError> {
             Err(CommandError::NoSuchPython(asked.to_owned()))
         };
     }
-    active().or_else(local).or_else(beside_us).or_else(from_path).ok_or(CommandError::NoPython)
+    let here = env::current_dir().ok();
+    in_general(here.as_deref())
+}
+
+/// The same for a project in another folder.
+pub(crate) fn find_for(asked: Option<&Path>, folder: &Path) -> Result<PathBuf, CommandError> {
+    if asked.is_some() { find(asked) } else { in_general(Some(folder)) }
+}
+
+fn in_general(folder: Option<&Path>) -> Result<PathBuf, CommandError> {
+    active().or_else(|| local(folder?)).or_else(beside_us).or_else(from_path).ok_or(CommandError::NoPython)
 }
 
 fn in_environment(root: &Path) -> PathBuf {
@@ -32,9 +42,8 @@ fn active() -> Option<PathBuf> {
     Some(in_environment(Path::new(&root))).filter(|python| python.is_file())
 }
 
-fn local() -> Option<PathBuf> {
-    let here = env::current_dir().ok()?;
-    here.ancestors().map(|folder| in_environment(&folder.join(".venv"))).find(|python| python.is_file())
+fn local(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().map(|folder| in_environment(&folder.join(".venv"))).find(|python| python.is_file())
 }
 
 fn beside_us() -> Option<PathBuf> {

@@ -25,6 +25,22 @@ except ImportError as error:
 sys.exit(main())
 ";
 
+/// The same for `pytest` as its own command runs it, in an environment that has outpace for the recorder.
+pub(crate) const PLAIN_ENTRY: &str = "\
+import sys
+sys.path[:1] = [p for p in sys.path[:1] if p]
+try:
+    import outpace, pytest
+except ImportError as error:
+    sys.stderr.write(
+        f'the Python environment {sys.prefix} has no pytest with outpace ({error})\\n'
+        f'hint: {sys.executable} -m pip install outpace, or name another one with --python\\n'
+    )
+    sys.exit(4)
+sys.argv[0] = 'pytest'
+sys.exit(pytest.console_main())
+";
+
 /// Replaces this process by the user's pytest.
 pub(crate) fn test(cli: &Cli) -> Result<(), CommandError> {
     let python = interpreter::find(cli.python.as_deref())?;

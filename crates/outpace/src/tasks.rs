@@ -3,6 +3,9 @@
 mod compare;
 mod doctor;
 mod init;
+mod pytest_run;
+mod scratch;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -23,6 +23,8 @@ class Crashes:
         # How each test that is being judged took its worker with it.
         self._texts: dict[str, str] = {}
         self._again: set[str] = set()
+        # Their places in the collection.
+        self._items: dict[str, int] = {}
         self._hung: set[str] = set()
 
     def down(self, node: Node, nodeid: str | None, down: dict[str, Any]) -> None:
@@ -33,6 +35,9 @@ class Crashes:
         if nodeid is not None and not down["hung"]:
             phase = "" if down["phase"] == "idle" else f"{down['phase']}: "
             self._texts[nodeid] = f"{phase}{down['cause']}"
+        if nodeid is not None:
+            self._items[nodeid] = down["item"]
+            session.retries.crashed(node, down["item"], nodeid)
         if isinstance(session.sched, Coordinated) and node in session.sched.nodes:
             session.sched.crashed_with(node, nodeid)
         session.ending.crashed(node, down)
@@ -51,6 +56,7 @@ class Crashes:
             session.worker_errordown(node, error)
         again = nodeid is not None and nodeid in self._again
         self._again.discard(nodeid or "")
+        self._items.pop(nodeid or "", None)
         session.ending.records += int(nodeid is not None and not again)
         session.coordinator.send(Kind.VERDICT, worker=node.number, requeue=again)
 
@@ -92,7 +98,12 @@ class Crashes:
             longrepr=f"{text}\n{how}" if how else text,
             when="???",  # type: ignore[arg-type]
         )
-        report.node = worker  # type: ignore[attr-defined]
+        retries, item = session.retries, self._items.get(nodeid)
+        report.node = retries.node_of(worker, item)  # type: ignore[attr-defined]
         session.config.hook.pytest_handlecrashitem(crashitem=nodeid, report=report, sched=session.sched)
         self._texts.pop(nodeid, None)
-        session.config.hook.pytest_runtest_logreport(report=report)
+        admitted = report if nodeid in self._again else retries.admit(item, report)
+        if item is not None:
+            retries.finished(worker, item)
+        if admitted is not None:
+            session.config.hook.pytest_runtest_logreport(report=admitted)

@@ -53,6 +53,11 @@ class Ending:
         elif name == "start_error":
             self._start_errors.append(content["text"])
 
+    @property
+    def is_early(self) -> bool:
+        """Somebody has ended the run."""
+        return self._error is not None or self._internal_error or self._asked_to_stop
+
     def crashed(self, node: Node, down: dict[str, Any]) -> None:
         """After its last test no test is to blame, but what plugins write at the end of a session is missing."""
         if down["hung"] and down["item"] is None:
@@ -118,6 +123,12 @@ class Ending:
         except KeyboardInterrupt:
             session.stop(kill=True)
             self._drain(1.0)
+
+    def stopped_from_outside(self) -> None:
+        """Running tests are being interrupted; if not by this process, somebody has ended the coordinator."""
+        if not self._asked_to_stop:
+            self._asked_to_stop = True
+            self.session.shouldstop = self.session.shouldstop or "the coordinator was told to end the run"
 
     def _drain(self, seconds: float) -> None:
         until = time.monotonic() + seconds

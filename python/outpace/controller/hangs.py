@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outpace import pytest_private
+from outpace.timeouts import COLLECTING
 
 if TYPE_CHECKING:
+    import pytest
+
     from .nodes import Node
     from .session import OutpaceSession
     from .stacktext import Stacks
@@ -67,7 +70,7 @@ class Hangs:
         # The last look at what was over its limit, by worker number.
         self._over: dict[int, Look] = {}
         # Whose report is yet to come.
-        self._unreported: dict[tuple[int, int], Look] = {}
+        self._unreported: dict[tuple[int, int | None], Look] = {}
         self.at_the_stop: list[Look] = []
 
     def looked(self, payload: bytes) -> None:
@@ -77,10 +80,10 @@ class Hangs:
             self._say(look)
         elif content["why"] == "stop":
             self.at_the_stop.append(look)
+            self.session.ending.stopped_from_outside()
         else:
             self._over[content["worker"]] = look
-            if look.item is not None:
-                self._unreported[content["worker"], look.item] = look
+            self._unreported[content["worker"], look.item] = look
 
     def _look(self, content: dict[str, Any]) -> Look:
         from .stacktext import Stacks  # regular expressions that most runs have no use for
@@ -122,6 +125,13 @@ class Hangs:
         """To the first report that says of this test that it failed."""
         if self._unreported and report.failed:
             look = self._unreported.pop((node.number, item), None)
+            if look is not None:
+                pytest_private.add_section(report, SECTION, look.text())
+
+    def add_stacks_to_collection(self, node: Node, report: pytest.CollectReport) -> None:
+        """To the error of a file whose import was ended."""
+        if self._unreported and report.failed and COLLECTING in report.longreprtext:
+            look = self._unreported.pop((node.number, None), None)
             if look is not None:
                 pytest_private.add_section(report, SECTION, look.text())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import select
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -40,14 +40,18 @@ class Interrupts:
             raise KeyboardInterrupt
         self._asked = True
 
-    def wait(self, fd: int) -> None:
-        """Wait until there is something to read. The place where interrupts come up."""
+    def wait(self, descriptors: Iterable[int], patience: int | None = None) -> list[int]:
+        """Wait until there is something to read, and from which, or for so many milliseconds.
+
+        The place where interrupts come up.
+        """
         poll = select.poll()
-        poll.register(fd, select.POLLIN)
+        for fd in descriptors:
+            poll.register(fd, select.POLLIN)
         self._waiting = True
         try:
             self.check()
-            poll.poll()
+            return [fd for fd, _ in poll.poll(patience)]
         finally:
             self._waiting = False
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from outpace.launch import Coordinator
 
 
+_OF_THE_SESSION = ("exitstatus", "shouldfail", "shouldstop")
+
+
 class Gateway:
     """What plugins read of an execnet gateway; it leads nowhere."""
 
@@ -55,6 +58,8 @@ class Node(WorkerController):  # type: ignore[misc]
         super().__init__(manager, gateway, config, putevent)
         self.number = int(gateway.id[2:])
         self.pid: int | None = None
+        # What plugins said at the ends of sessions of its forks.
+        self.fork_outputs: list[dict[str, Any]] = []
 
     __hash__ = object.__hash__
 
@@ -76,6 +81,19 @@ class Node(WorkerController):  # type: ignore[misc]
     def ensure_teardown(self) -> None:
         """There is nothing to close: the coordinator ends workers."""
 
+    def tell_forks(self) -> None:
+        """Before it is told that it is down itself: for each of its forks that has something else for plugins."""
+        outputs, self.fork_outputs = self.fork_outputs, []
+        own = getattr(self, "workeroutput", None)
+        for output in outputs:
+            if own is None or any(output[name] != own.get(name) for name in output if name not in _OF_THE_SESSION):
+                self.workeroutput = output
+                self.config.hook.pytest_testnodedown(node=self, error=None)
+        if own is not None:
+            self.workeroutput = own
+        elif outputs:
+            del self.workeroutput
+
 
 Node.__name__ = Node.__qualname__ = "WorkerController"  # repr(node) is what users see
 
@@ -92,6 +110,8 @@ class Nodes(NodeManager):  # type: ignore[misc]
         self.begins_with = 0
         self.collected = 0
         self.announced = False
+        # Shows what workers write as it comes, where that is wanted.
+        self.live: Any = None
 
     def setup_nodes(self, putevent: Any) -> list[WorkerController]:
         self.begins_with = len(self.specs)
@@ -129,6 +149,8 @@ class Nodes(NodeManager):  # type: ignore[misc]
             "environ": dict(os.environ),
             "cwd": os.getcwd(),
         }
+        if self.live is not None:
+            given["live"] = self.live.describe(node, is_first=node.number == min(self.by_number))
         self.coordinator.send_worker(node.number, plain.dumps(given))
 
     def teardown_nodes(self) -> None:

@@ -92,4 +92,5 @@ class Replay:
     def collect_report(self, node: Node, data: dict[str, Any]) -> None:
         report = self._full(data)
         if report is not None:
+            self.session.hangs.add_stacks_to_collection(node, report)
             self.session.worker_collectreport(node, report)

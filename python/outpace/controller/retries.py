@@ -88,6 +88,11 @@ class Retries:
             self.session.ending.records -= 1
         self._running[node] = item
 
+    def crashed(self, node: Node, item: int, nodeid: str) -> None:
+        """The worker died at the test, perhaps before it could say that it began."""
+        if self._running.get(node) != item:
+            self.started(node, item, nodeid)
+
     def _note_neighbours(self, item: int, test: _Test) -> None:
         for other in self._running.values():
             neighbour = self._tests.get(other)
@@ -163,8 +168,8 @@ class Retries:
         for test in tests:
             failure = test.first_failure
             assert failure is not None
-            where = f"in {failure.when} on {test.node.gateway.id}"
-            terminalreporter.write_line(f"{failure.nodeid} failed {where}", bold=True)
+            how = f"failed in {failure.when}" if failure.when in ("setup", "call", "teardown") else "crashed"
+            terminalreporter.write_line(f"{failure.nodeid} {how} on {test.node.gateway.id}", bold=True)
             if failure.longreprtext and self.session.config.option.tbstyle != "no":
                 terminalreporter.write_line(failure.longreprtext)
             beside = ", ".join(dict.fromkeys(test.beside)) or "nothing"

@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import json
 import struct
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.dsession import DSession, WorkerStatus
 from xdist.workermanage import unserialize_warning_message
 
-from outpace import __version__, collection, plain
+from outpace import __version__, collection, plain, pytest_private
 from outpace.wire import Closed, Kind, WireError
 
-from . import elastic, heap, workers
+from . import elastic, heap, shown, workers
 from .crashes import Crashes
 from .ending import Ending
 from .hangs import Hangs
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from outpace.launch import Coordinator
     from outpace.timeouts import Timeouts
+
+    from .lending import Lending
 
 _RESULT = struct.Struct("<IIId")
 
@@ -63,6 +66,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self._ids_of: dict[int, list[str]] = {}
         self._config_warnings: set[tuple[Any, ...]] = set()
         self.pool: dict[str, Any] | None = None
+        self.live = shown.live(self)
         self._handlers = {
             Kind.COLLECTED: self._on_collected,
             Kind.READY: self._on_ready,
@@ -78,6 +82,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             Kind.POOL: self._on_pool,
             Kind.RECYCLED: self.memory.recycled,
             Kind.MEMORY_USED: self.memory.used,
+            Kind.LEND: self._on_lend,
+            Kind.RETURNED: lambda payload: None,  # it has been taken back
             Kind.FINISHED: self._on_finished,
             Kind.FATAL: self._on_fatal,
         }
@@ -96,6 +102,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         nodes = Nodes(self.config, self.coordinator, self.most_workers)
         self.nodemanager: Nodes = nodes
+        nodes.live = self.live
+        pytest_private.append_to_log_file(self.config)
         self.replay = Replay(self, nodes.testrunuid)
         self._active_nodes.update(nodes.setup_nodes(self.queue.put))
         self._session = session
@@ -139,6 +147,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.ending.close()
+        if self.live is not None:
+            self.live.close()
         self.ending.apply_exitstatus(session)
         self._session = None
 
@@ -147,6 +157,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         super().pytest_terminal_summary(terminalreporter)
         self.marked.summarise(terminalreporter, self._ids, is_coordinated=self.is_coordinated)
         self.ending.summarise(terminalreporter)
+        if "lending" in vars(self):
+            self.lending.summarise(terminalreporter)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> Any:
@@ -174,12 +186,26 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         """Process one message of the coordinator."""
         self.interrupts.check()
         try:
-            frame = self.coordinator.receive(self.interrupts.wait)
+            frame = self.coordinator.receive(self._wait)
         except (Closed, WireError) as error:
             self.ending.coordinator_died(error)
+        if self.live is not None:
+            self.live.pump()
         self._handlers[frame.kind](frame.payload)
         if self.shouldstop or (self.sched is not None and not self.is_coordinated and self.sched.tests_finished):
             self.triggershutdown()
+
+    def _wait(self, fd: int) -> None:
+        """Until the coordinator has said something; what comes live meanwhile is shown."""
+        live = self.live
+        if live is None:
+            self.interrupts.wait([fd])
+            return
+        while True:
+            ready = self.interrupts.wait([fd, *live.descriptors()], live.patience)
+            if fd in ready:
+                return
+            live.pump(ready)
 
     def triggershutdown(self) -> None:
         if self.shuttingdown:
@@ -240,6 +266,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         node, blob = self.node_and_blob(payload)
         info = plain.loads(blob)
         node.pid = info.pop("pid")
+        if self.live is not None:
+            self.live.ready(node)
         self.worker_workerready(node, info)
         ids = self._ids_of.get(node.number, self._ids)
         if self.is_coordinated:
@@ -283,6 +311,10 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.replay.loose_report(node, content["data"])
         elif name == "memory":
             self.memory.grown(**content)
+        elif name == "debugger":
+            self.lending.told(**content)
+        elif name == "fork_output":
+            node.fork_outputs.append(content["output"])
         elif name == "internal_error":
             self._on_internal_error(node, content["text"])
         else:
@@ -312,6 +344,10 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         down = json.loads(payload)
         node = self.node(down["worker"])
         nodeid = self._ids[down["item"]] if down["item"] is not None else None
+        if self.live is not None:
+            self.live.down(node)
+        if node.fork_outputs:
+            node.tell_forks()
         if down["crashed"]:
             self.crashes.down(node, nodeid, down)
         elif hasattr(node, "workeroutput"):
@@ -337,6 +373,15 @@ class OutpaceSession(DSession):  # type: ignore[misc]
 
     def _on_pool(self, payload: bytes) -> None:
         self.pool = json.loads(payload)
+
+    @cached_property
+    def lending(self) -> Lending:
+        from .lending import Lending
+
+        return Lending(self)
+
+    def _on_lend(self, payload: bytes) -> None:
+        self.lending.lend(json.loads(payload))
 
     def _on_finished(self, payload: bytes) -> None:
         self.finished = True

@@ -24,7 +24,7 @@ _INDIFFERENT = (
     "_pytest.runner",
     "_pytest.skipping",
     "_pytest.subtests",
-    "outpace.",
+    "outpace.controller.",
     "xdist.",
 )
 # The doctor's journal has every phase of a test.

@@ -82,6 +82,7 @@ def _run(
     if ahead is not None and (os.getcwd() != given["cwd"] or list(ahead.invocation_params.args) != given["args"]):
         ahead = None
     _take_over_process(given)
+    live = _begin_live(given)
     workerinput = RecordingInput(given["workerinput"], given["per_worker_keys"])
     environ = TracedEnviron()
     forkable = Forkable(environ, workerinput)
@@ -92,6 +93,9 @@ def _run(
         config = _configure(given, forkable, ahead)
         worker = WorkerSession(config, channel, shared, lane, forkable)
         config.pluginmanager.register(worker, "outpace-worker")
+        if live is not None:
+            worker.live = live
+            config.pluginmanager.register(live, "outpace-live")
         config.hook.pytest_cmdline_main(config=config)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -125,6 +129,16 @@ def _take_over_process(given: dict[str, Any]) -> None:
     os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(workerinput["workercount"])
 
 
+def _begin_live(given: dict[str, Any]) -> Any:
+    if "live" not in given:
+        return None
+    from .live import Live
+
+    live = Live(given["live"])
+    live.begin()
+    return live
+
+
 def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None) -> pytest.Config:
     args = given["args"]
     with configuring_worker():
@@ -132,7 +146,6 @@ def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None
     option = config.option
     option.loadgroup = given["dist"] == "loadgroup"
     option.looponfail = False
-    option.usepdb = False
     option.dist = "no"
     option.distload = False
     option.numprocesses = None

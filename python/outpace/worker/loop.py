@@ -19,6 +19,8 @@ from outpace.wire import Kind
 from . import board
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     import pytest
 
     from outpace.wire import Channel, Frame
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 # A grant of fewer tests is not short ones.
 WORTH_ASKING_AHEAD = 8
+
+# What a loop knows of what it was granted and told.
+_STATE = ("left", "_position", "_over", "_ask_ahead_at", "_asked_ahead", "_held", "_leases", "_lease")
 
 _perf_counter = time.perf_counter
 
@@ -60,7 +65,8 @@ class NextItem:
         return hash(self.resolve())
 
     def __repr__(self) -> str:
-        return repr(self.resolve())
+        """Asks nobody: whoever shows a traceback does not look at the next test."""
+        return "<the next test, not chosen yet>" if self._loop is not None else repr(self._item)
 
 
 class Loop:
@@ -85,27 +91,61 @@ class Loop:
         # What tests find in their environment, by position; and the one claimed last.
         self._leases: dict[int, dict[str, str]] = {}
         self._lease: dict[str, str] = {}
+        # Tests that another process runs, and the one that ended this loop: :mod:`outpace.worker.isolation`.
+        self.left_to_keeper: Collection[int] = ()
+        self.left: int | None = None
+        self._titles: Callable[[str], None] | None = None
 
-    def run(self) -> None:
+    def run(self, first: int | None = None) -> None:
         session = self.session
-        titles = _titles()
+        titles = self.titles()
         pytest_private.resolve_nextitem_at_teardown(session.config, _real)
-        index = self._ask_idle()
-        while index is not None and not (self._may_be_held and self._ends_while_held()):
+        index = self.ask_idle() if first is None else first
+        while index is not None and index not in self.left_to_keeper and not self.is_over_while_held():
             titles(f"[pytest-xdist running] {session.items[index].nodeid}")
-            self._run_one(index)
+            self._run_one(index, NextItem(self))
             titles("[pytest-xdist idle]")
             if session.shouldfail or session.shouldstop:
                 break
-            index = self._next if self._next is not None else self._ask_idle()
+            index = self._next if self._next is not None else self.ask_idle()
+        self.left = index
 
-    def _ends_while_held(self) -> bool:
+    def run_alone(self, index: int) -> None:
+        """One test, after which everything is torn down."""
+        self.titles()(f"[pytest-xdist running] {self.session.items[index].nodeid}")
+        self._run_one(index, None)
+        self.left = None
+
+    def state(self) -> dict[str, Any]:
+        """What another process needs to go on where this one ended."""
+        state = {name: getattr(self, name) for name in _STATE}
+        return {**state, "_granted": list(self._granted), "unread": self.channel.unread()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name in _STATE:
+            setattr(self, name, state[name])
+        self._granted = deque(state["_granted"])
+        self.channel.restore(state["unread"])
+
+    def titles(self) -> Callable[[str], None]:
+        """``setproctitle``, where it is installed; process titles are a courtesy."""
+        if self._titles is None:
+            try:
+                from setproctitle import setproctitle
+            except ImportError:
+                setproctitle = _no_title
+            self._titles = setproctitle
+        return self._titles
+
+    def is_over_while_held(self) -> bool:
         """Waits as long as no test is to start; True when none is to start any more."""
+        if not self._may_be_held:
+            return False
         while not self._over and (self._held or self.channel.is_readable()):
             self._take(self.channel.receive())
         return self._over
 
-    def _run_one(self, index: int) -> None:
+    def _run_one(self, index: int, nextitem: NextItem | None) -> None:
         item = self.session.items[index]
         self._next = None
         lease, self._lease = self._lease, {}
@@ -115,7 +155,7 @@ class Loop:
         self.reporting.begin(index)
         start = _perf_counter()
         with marks.lent(lease):
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=NextItem(self))
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
         self.reporting.end(_perf_counter() - start)
         self.lane.enter(board.IDLE)
         self.lane.item(None)
@@ -130,9 +170,9 @@ class Loop:
             self.reporting.ask(self._position, running=True)
             self._receive()
             self._next = self._claim()
-        return None if self._next is None else self.session.items[self._next]
+        return None if self._next is None or self._next in self.left_to_keeper else self.session.items[self._next]
 
-    def _ask_idle(self) -> int | None:
+    def ask_idle(self) -> int | None:
         """Waits for a test; None at the end of the session."""
         while True:
             index = self._claim()
@@ -169,6 +209,8 @@ class Loop:
         if frame.kind in (Kind.HOLD, Kind.GO):
             self._held = frame.kind == Kind.HOLD
             return False
+        if frame.kind == Kind.TERMINAL:  # nobody waits for it any more
+            return False
         if frame.kind == Kind.LEASE:
             lease = json.loads(frame.payload)
             self._leases[lease["position"]] = lease["environ"]
@@ -187,10 +229,5 @@ def _real(nextitem: object) -> object:
     return nextitem.resolve() if isinstance(nextitem, NextItem) else nextitem
 
 
-def _titles() -> Any:
-    """``setproctitle``, where it is installed; process titles are a courtesy."""
-    try:
-        from setproctitle import setproctitle
-    except ImportError:
-        return lambda title: None
-    return setproctitle
+def _no_title(title: str) -> None:
+    """Nothing shows it."""

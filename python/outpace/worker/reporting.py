@@ -125,6 +125,10 @@ class Reporting:
     def status(self, text: str) -> None:
         self.outbox.write(frame(Kind.W_STATUS, text.encode("utf-8", "replace")))
 
+    def acting(self, pid: int) -> None:
+        """That process runs the tests of this worker; 0 for the worker's own."""
+        self.outbox.write(frame(Kind.W_ACTING, struct.pack("<i", pid)))
+
     def ask(self, position: int, *, running: bool) -> None:
         self.send(Kind.W_ASK, struct.pack("<II", position, running))
 

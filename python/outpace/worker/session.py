@@ -10,14 +10,14 @@ import os
 import platform
 import struct
 import sys
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from outpace import collection, plain
+from outpace import collection, own_process, plain, pytest_private
 from outpace.marks import marks_key
-from outpace.timeouts import limits, timeouts
+from outpace.timeouts import COLLECTING, limits, timeouts
 from outpace.wire import Kind
 
 from . import board, stacks
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from outpace.wire import Channel
 
     from .board import Board
+    from .debugging import Debugging
 
 
 def worker_info() -> dict[str, Any]:
@@ -57,8 +58,13 @@ class WorkerSession:
         self.forkable = forkable
         self.reporting = Reporting(config, Direct(channel))
         self.session: pytest.Session | None = None
+        pytest_private.keep_log_file(config)
         self.is_worker = False
         self.may_be_held = False
+        # Where this worker's output is shown live: :class:`outpace.worker.live.Live`.
+        self.live: Any = None
+        # Where tests have processes of their own: :class:`outpace.worker.isolation.Keeper`.
+        self.keeper: Any = None
         self.timeouts = timeouts(config)
         self.limits: dict[int, float] = {}
         self.failing = Failing(self.lane, self._time_is_up)
@@ -68,12 +74,28 @@ class WorkerSession:
             from .memory import Growth
 
             config.pluginmanager.register(Growth(self), "outpace-growth")
+        # Of the worker itself: what a test starts may inherit all else.
+        self.pid = os.getpid()
+        self.debugging: Debugging | None = None
+        pytest_private.before_debugger(config, self._before_debugger)
 
     # -- the way to the first test
 
     @pytest.hookimpl
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self.session = session
+        if self.config.getoption("usepdb", False):
+            self._debugging().invoke_on_errors()
+
+    def _debugging(self) -> Debugging:
+        from .debugging import Debugging
+
+        self.debugging = self.debugging or Debugging(self)
+        return self.debugging
+
+    def _before_debugger(self, method: str) -> None:
+        __tracebackhide__ = True
+        self._debugging().enter(method)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
@@ -96,12 +118,13 @@ class WorkerSession:
         """As a fork: the lane, and what is written to and read from it, are the fork's own from here on."""
         self.lane = self.failing.lane = self.board.lane(number)
         self.lane.start_over()
+        self.pid = os.getpid()
         stacks.install(self.lane)
 
     def _time_is_up(self) -> str:
         running = self.loop.running if self.is_worker else None
         if running is None:
-            return f"Timeout: collecting took longer than {self.timeouts.longest:g} s"
+            return f"{COLLECTING} {self.timeouts.longest:g} s"
         seconds = self.limits.get(running, self.timeouts.test)
         return f"Timeout: the test took longer than {seconds:g} s ({self.lane.phase_name()})"
 
@@ -110,17 +133,36 @@ class WorkerSession:
         ids = [item.nodeid for item in session.items]
         groups = [_group(item) for item in session.items] if self.wants_groups else []
         reasons = self.forkable.reasons(self.config)
-        marks = self.config.stash[marks_key].head(session.items) if marks_key in self.config.stash else {}
+        found = self.config.stash.get(marks_key, None)
+        marks = found.head(session.items) if found is not None else {}
+        if found is not None and found.timeouts:
+            self.limits = {**found.limits(session.items), **self.limits}
+        isolated = self._isolated(session)
         self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
         if serve(self, session):
             self.is_worker = True
+            if self.live is not None:
+                self.live.enter(self.config.workerinput["workerid"], self.config)  # type: ignore[attr-defined]
             self.lane.tell_registered()
             self.reporting = Reporting(self.config, self._outbox())
             self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))
             self.loop = Loop(session, self.channel, self.lane, self.reporting, may_be_held=self.may_be_held)
-            self.loop.run()
+            if isolated:
+                from .isolation import Keeper
+
+                self.keeper = Keeper(self, isolated)
+                self.keeper.run()
+            else:
+                self.loop.run()
         self.lane.enter(board.FINISH)
         return True
+
+    def _isolated(self, session: pytest.Session) -> Collection[int]:
+        """The tests that run in processes of their own. Raises ``pytest.UsageError`` where there can be none."""
+        everything = range(len(session.items)) if own_process.for_each(self.config) else ()
+        marks = self.config.stash.get(marks_key, None)
+        isolated = everything or (marks.isolated(session.items) if marks is not None else ())
+        return own_process.checked(self, isolated) if isolated else ()
 
     def _outbox(self) -> Direct | Ring:
         return Ring(self.board, self.lane.number, self.channel) if ORDERED_STORES else Direct(self.channel)
@@ -181,7 +223,10 @@ class WorkerSession:
         output["shouldfail"] = session.shouldfail
         output["shouldstop"] = session.shouldstop
         yield
-        self.reporting.send(Kind.W_BYE, plain.dumps(output))
+        if self.keeper is not None and self.keeper.is_fork:
+            self.keeper.hand_over(int(exitstatus))
+        else:
+            self.reporting.send(Kind.W_BYE, plain.dumps(output))
 
 
 def _group(item: pytest.Item) -> str | None:

@@ -47,6 +47,11 @@ class Forkable:
         found = detect.findings(self.baseline, self.environ, self.workerinput, config)
         return [finding.message for finding in found]
 
+    def obstacles(self, config: pytest.Config) -> list[str]:
+        """Those that also keep a worker from forking itself, under the id that it has."""
+        found = detect.findings(self.baseline, self.environ, self.workerinput, config)
+        return [finding.message for finding in found if finding.code != "worker-id"]
+
     def stop_watching(self) -> None:
         self.environ.uninstall()
         self.workerinput.stop()
@@ -115,6 +120,7 @@ def _fork(worker: WorkerSession, payload: bytes, poll: select.poll, children: di
     if forkable.template is None:
         forkable.stop_watching()
         own = (worker.channel.fd, fd, stacks.descriptor(), *children.values())
+        own += tuple(worker.live.fds) if worker.live is not None else ()
         forkable.template = Template.prepare(worker.config, random_start=forkable.random_start, descriptors=own)
     forkable.template.before_fork()
     parent = os.getpid()
@@ -161,6 +167,8 @@ def _become_worker(
     assert template is not None
     try:
         repair(worker.config, identity, template, skip=worker.forkable.skip)
+        if worker.live is not None:
+            worker.live.become_fork(worker.config, given["live"])
         worker.config.hook.pytest_outpace_worker_forked(config=worker.config)
     except Exception:
         channel.send(Kind.W_EVENT, plain.dumps(("start_error", {"text": traceback.format_exc()})))

@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use outpace_os::{
-    Pid, ProcessFacts, Signal, children, descendants, facts, is_alive, kill, oom_kills, spawn, usable_cpus,
+    Pid, ProcessFacts, Signal, children, descendants, ended_children_cpu_seconds, facts, is_alive, kill,
+    oom_kills, spawn, usable_cpus,
 };
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -50,6 +51,21 @@ fn facts_of_a_sleeping_and_of_a_computing_process() {
     end(sleeping);
     assert_eq!(facts(sleeping), ProcessFacts::default(), "nobody is known by that id now");
     assert_eq!(facts(Pid(-1)), ProcessFacts::default());
+}
+
+#[test]
+fn what_children_used_counts_once_they_are_reaped() {
+    let _alone = alone();
+    let before = ended_children_cpu_seconds();
+    let computing = spawn(sh("(while :; do :; done) & wait")).unwrap();
+    until("the grandchild to compute", || {
+        descendants(computing).iter().any(|pid| facts(*pid).cpu_seconds.unwrap_or(0.0) > 0.2)
+    });
+    assert!(ended_children_cpu_seconds() - before < 0.1, "nothing of it has ended");
+    let grandchild = descendants(computing)[0];
+    kill(grandchild, Signal::Kill).unwrap();
+    end(computing);
+    assert!(ended_children_cpu_seconds() - before > 0.15, "the shell waited for it");
 }
 
 #[test]

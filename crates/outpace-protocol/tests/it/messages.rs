@@ -2,8 +2,8 @@
 
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
-    Collection, Demands, Down, Exited, Finished, FromController, FromWorker, Hello, Looked, Marks, Need,
-    Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Why,
+    Collection, Demands, Down, Exited, Finished, FromController, FromWorker, Hello, Lend, Looked, Marks,
+    Need, Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Why,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -91,6 +91,9 @@ pub(crate) fn from_controller() -> impl Strategy<Value = FromController> {
         item().prop_map(|item| FromController::Requeue { item }),
         any::<u32>().prop_map(|most| FromController::Elastic { most }),
         any::<u32>().prop_map(|times| FromController::Retry { times }),
+        (any::<u32>(), option::of(text()), text(), any::<bool>(), any::<i32>()).prop_map(
+            |(turn, path, why, pause, group)| FromController::Lent { turn, path, why, pause, group }
+        ),
         Just(FromController::Done),
     ]
 }
@@ -153,6 +156,17 @@ pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
         any::<u32>().prop_map(|count| ToController::Grow { count }),
         (any::<u32>(), option::of((0_u32..=1024).prop_map(|n| f64::from(n) / 1024.0)))
             .prop_map(|(workers, busy)| ToController::Pool { workers, busy }),
+        (any::<u32>(), worker(), any::<i32>(), option::of(item()), text(), any::<u32>()).prop_map(
+            |(turn, worker, pid, item, doing, waiting)| ToController::Lend(Lend {
+                turn,
+                worker,
+                pid,
+                item,
+                doing,
+                waiting,
+            })
+        ),
+        any::<u32>().prop_map(|turn| ToController::Returned { turn }),
         text().prop_map(|message| ToController::Fatal { message }),
     ]
 }
@@ -214,6 +228,9 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {
             .prop_map(|(worker, outcome)| FromWorker::Forked { worker, outcome }),
         Just(FromWorker::Bell),
         Just(FromWorker::Ahead),
+        Just(FromWorker::WantTerminal),
+        Just(FromWorker::LeaveTerminal),
+        proptest::option::of(1..i32::MAX).prop_map(FromWorker::Acting),
     ]
 }
 
@@ -233,5 +250,6 @@ pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker> {
         Just(ToWorker::Run),
         blob().prop_map(ToWorker::Reference),
         Just(ToWorker::Exit),
+        (option::of(text()), text()).prop_map(|(path, why)| ToWorker::Terminal { path, why }),
     ]
 }

@@ -5,8 +5,8 @@
 
 use outpace_model::{DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
-    Collection, Demands, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Looked, Marks,
-    MemoryReport, Need, Peak, Plan, Recycled, Resource, StartMethod, Started, Timeouts, ToController,
+    Collection, Demands, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Lend, Looked,
+    Marks, MemoryReport, Need, Peak, Plan, Recycled, Resource, StartMethod, Started, Timeouts, ToController,
     ToWorker, Why,
 };
 use serde_json::{Value, json};
@@ -108,6 +108,17 @@ fn from_controller() -> Vec<Sample> {
             FromController::Memory { limit: 4 << 30, report: true },
             json!({"limit": 4_294_967_296_u64, "report": true}),
         ),
+        (
+            "LENT",
+            FromController::Lent {
+                turn: 5,
+                path: Some("/dev/tty".into()),
+                why: String::new(),
+                pause: true,
+                group: 4000,
+            },
+            json!({"turn": 5, "path": "/dev/tty", "why": "", "pause": true, "group": 4000}),
+        ),
         ("DONE", FromController::Done, json!({})),
     ]
     .map(|(name, message, fields)| (name, Message::FromController(message), fields))
@@ -178,6 +189,8 @@ fn to_controller() -> Vec<Sample> {
         ("POOL", ToController::Pool { workers: 14, busy: Some(0.75) }, json!({"workers": 14, "busy": 0.75})),
         ("RECYCLED", ToController::Recycled(recycled()), json!({"worker": 3, "own": 900, "share": 500, "limit": 2_000, "items": [0, 7, 70_000]})),
         ("MEMORY_USED", ToController::Memory(used()), json!({"limit": 2_000, "workers": [{"worker": 3, "resident": 1_200, "own": 900}], "together": 1_500, "unshared": 2_400})),
+        ("LEND", ToController::Lend(Lend { turn: 5, worker, pid: 4321, item: Some(ItemIndex(7)), doing: String::new(), waiting: 1 }), json!({"turn": 5, "worker": 3, "pid": 4321, "item": 7, "doing": "", "waiting": 1})),
+        ("RETURNED", ToController::Returned { turn: 5 }, json!({"turn": 5})),
         ("FINISHED", ToController::Finished(finished), json!({"done": 9, "not_run": [0, 7, 70_000], "interrupted": [1]})),
         ("FATAL", ToController::Fatal { message: "it ended".into() }, json!({"message": "it ended"})),
     ]
@@ -268,6 +281,9 @@ fn from_worker() -> Vec<Sample> {
         ("W_STATUS", FromWorker::Status("collecting é.py".into()), json!({"text": "collecting é.py"})),
         ("W_BELL", FromWorker::Bell, json!({})),
         ("W_AHEAD", FromWorker::Ahead, json!({})),
+        ("W_WANT_TERMINAL", FromWorker::WantTerminal, json!({})),
+        ("W_LEAVE_TERMINAL", FromWorker::LeaveTerminal, json!({})),
+        ("W_ACTING", FromWorker::Acting(Some(4711)), json!({"pid": 4711})),
     ]
     .map(|(name, message, fields)| (name, Message::FromWorker(message), fields))
     .into()
@@ -296,6 +312,11 @@ fn to_worker() -> Vec<Sample> {
         ("EXIT", ToWorker::Exit, json!({})),
         ("HOLD", ToWorker::Hold, json!({})),
         ("GO", ToWorker::Go, json!({})),
+        (
+            "TERMINAL",
+            ToWorker::Terminal { path: None, why: "standard input is no terminal".into() },
+            json!({"path": null, "why": "standard input is no terminal"}),
+        ),
     ]
     .map(|(name, message, fields)| (name, Message::ToWorker(message), fields))
     .into()

@@ -169,9 +169,10 @@ impl Run {
         }
     }
 
-    pub(super) fn pid_of(&self, peer: Peer) -> Option<i32> {
+    /// The process that is at what is watched.
+    pub(crate) fn pid_of(&self, peer: Peer) -> Option<i32> {
         match self.worker_of(peer) {
-            Some(index) => self.workers.get(&index)?.pid,
+            Some(index) => self.workers.get(&index).and_then(|worker| worker.acting.or(worker.pid)),
             None => self.template_pid,
         }
     }

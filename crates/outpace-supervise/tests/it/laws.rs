@@ -1,5 +1,6 @@
 //! What holds in every run, whatever goes wrong.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use outpace_model::{DistMode, ItemIndex};
@@ -73,7 +74,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
         prop_oneof![3 => 0_u32..40, 1 => 40_u32..120],
         (1_u32..6, prop_oneof![2 => Just(0), 1 => 2_u32..12], prop_oneof![2 => Just(0), 1 => 1_u32..3]),
         prop_oneof![millis(1), millis(20), millis(300)],
-        millis(50),
+        (millis(50), rarely(200)),
     );
     let policy = (
         prop_oneof![3 => Just(0), 1 => 1_u32..4],
@@ -85,7 +86,7 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
     );
     (what, size, policy, faults, marked()).prop_map(|(what, size, policy, faults, marked)| {
         let (seed, mode, start_method, unsafe_to_fork) = what;
-        let (items, (workers, most, retries), longest, slowest_start) = size;
+        let (items, (workers, most, retries), longest, (slowest_start, debugged)) = size;
         let (maxfail, replacements, stop, template_dies, timeouts, limits) = policy;
         Scenario {
             seed,
@@ -98,12 +99,17 @@ fn scenario(faults: impl Strategy<Value = Faults>) -> impl Strategy<Value = Scen
             longest: longest + Duration::from_micros(1),
             slowest_start: slowest_start + Duration::from_micros(101),
             maxfail,
+            debugged,
             retries,
             replacements,
             stop,
             template_dies,
             timeouts,
-            limits: limits.into_iter().map(|(item, limit)| (ItemIndex(item), limit)).collect(),
+            // Each test has one.
+            limits: BTreeMap::from_iter(limits)
+                .into_iter()
+                .map(|(item, limit)| (ItemIndex(item), limit))
+                .collect(),
             faults,
             marked,
         }

@@ -11,7 +11,7 @@ use crate::script::Script;
 
 const TEMPLATE_PID: i32 = 10;
 
-fn worker(number: u32) -> Peer {
+pub(crate) fn worker(number: u32) -> Peer {
     Peer::Worker(WorkerIndex(number))
 }
 
@@ -48,11 +48,11 @@ fn ready(peer: Peer, pid: i32) -> Event {
     Event::Message(peer, FromWorker::Ready { pid, info: Vec::new() })
 }
 
-fn ask(peer: Peer, position: u32, running: bool) -> Event {
+pub(crate) fn ask(peer: Peer, position: u32, running: bool) -> Event {
     Event::Message(peer, FromWorker::Ask { position, running })
 }
 
-fn result(peer: Peer, item: u32, finished: bool, failures: u32) -> Event {
+pub(crate) fn result(peer: Peer, item: u32, finished: bool, failures: u32) -> Event {
     let (item, blob) = (ItemIndex(item), Vec::new());
     Event::Message(peer, FromWorker::Result { item, finished, failures, duration: 1.0, blob })
 }
@@ -65,11 +65,11 @@ fn bye(peer: Peer) -> Event {
     Event::Message(peer, FromWorker::Bye(Vec::new()))
 }
 
-fn closed(peer: Peer, position: u32, phase: Phase) -> Event {
+pub(crate) fn closed(peer: Peer, position: u32, phase: Phase) -> Event {
     Event::Closed { peer, fault: None, position, phase }
 }
 
-fn exited(pid: i32, cause: &str) -> Event {
+pub(crate) fn exited(pid: i32, cause: &str) -> Event {
     Event::Exited { pid, cause: cause.to_owned() }
 }
 
@@ -84,7 +84,7 @@ fn until_collected(start_method: StartMethod, unsafe_to_fork: &[&str]) -> Script
 }
 
 /// Two forked workers, each with its first test.
-fn until_testing() -> Script {
+pub(crate) fn until_testing() -> Script {
     let mut script = until_collected(StartMethod::Auto, &[]);
     script.hear(ready(worker(0), 20)).hear(ready(worker(1), 21));
     script.hear(ask(worker(0), 0, false)).hear(ask(worker(1), 0, false));
@@ -395,7 +395,7 @@ fn seen(number: u32, sequence: u32, item: u32, phase: Phase, answered: u32) -> E
 }
 
 /// The first worker is seen at its first test.
-fn until_watched() -> Script {
+pub(crate) fn until_watched() -> Script {
     let mut script = Script::default();
     script.hear(Event::Controller(FromController::Template { argv: vec!["python".to_owned()] }));
     script.hear(Event::Spawned(Peer::Template, TEMPLATE_PID)).hear(announce(0));

@@ -84,6 +84,12 @@ impl World {
                 }
             }
             ToController::Recycled(_) if !self.controller.finished => self.announce_another(),
+            ToController::Lend(lend) => {
+                let path = (!self.dice.permille(200)).then(|| "/dev/tty".to_owned());
+                let pause = self.dice.permille(500);
+                let turn = lend.turn;
+                self.say(FromController::Lent { turn, path, why: String::new(), pause, group: 1 });
+            }
             ToController::Finished(_) => {
                 self.controller.finished = true;
                 self.say(FromController::Done);

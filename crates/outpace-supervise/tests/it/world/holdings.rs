@@ -64,6 +64,13 @@ impl Holdings {
         holder.ever_granted = true;
     }
 
+    /// Who was idle because everybody had to wait is idle from now on.
+    pub(crate) fn go_on(&mut self) {
+        for holder in self.holders.values_mut().filter(|holder| holder.idle_since.is_some()) {
+            holder.idle_since = Some(self.now);
+        }
+    }
+
     pub(crate) fn answered(&mut self, worker: WorkerIndex) {
         self.holders.entry(worker).or_default().idle_since = None;
     }
@@ -112,7 +119,8 @@ impl Observer {
         board: &mut Board,
         lanes: &BTreeMap<Peer, u32>,
     ) {
-        if self.stopped || self.finished.is_some() || self.fatal || !self.is_shared() {
+        let may_be_idle = self.stopped || self.finished.is_some() || self.fatal || self.lending.is_paused();
+        if may_be_idle || !self.is_shared() {
             return;
         }
         let idle = self.holdings.holders.values().filter_map(|holder| holder.idle_since).min();

@@ -10,6 +10,7 @@ mod coordinator;
 mod dice;
 mod happening;
 mod holdings;
+mod lending;
 mod observer;
 mod overlap;
 mod process;

@@ -9,6 +9,7 @@ use outpace_supervise::{Action, Event, Peer};
 
 use super::happening::Pid;
 use super::holdings::Holdings;
+use super::lending::Lending;
 use super::overlap::Overlap;
 use super::scenario::Scenario;
 
@@ -46,6 +47,7 @@ pub(crate) struct Observer {
     /// Truth: which processes have claimed a test and not ended it.
     claims: BTreeSet<(ItemIndex, Pid)>,
     pub(crate) overlap: Overlap,
+    pub(crate) lending: Lending,
     ready: BTreeSet<WorkerIndex>,
     pub(crate) down: BTreeSet<WorkerIndex>,
     unjudged: BTreeMap<WorkerIndex, Option<ItemIndex>>,
@@ -70,6 +72,7 @@ impl Observer {
             holdings: Holdings::new(scenario),
             claims: BTreeSet::new(),
             overlap: Overlap::new(scenario),
+            lending: Lending::default(),
             ready: BTreeSet::new(),
             down: BTreeSet::new(),
             unjudged: BTreeMap::new(),
@@ -110,12 +113,16 @@ impl Observer {
     pub(crate) fn ended(&mut self, pid: Pid) {
         self.claims.retain(|(_, holder)| *holder != pid);
         self.overlap.dies(pid);
+        self.lending.left(pid);
     }
 
     // -- what the run hears
 
     pub(crate) fn before(&mut self, event: &Event, now: Duration) {
         self.holdings.now = now;
+        if let Event::Controller(message) = event {
+            self.lending.heard(message);
+        }
         match event {
             Event::Controller(FromController::Stop { .. }) => self.stopped = true,
             Event::Controller(FromController::Verdict { worker, requeue }) => {
@@ -126,6 +133,9 @@ impl Observer {
                     && self.is_shared()
                 {
                     self.records[item.get()].reopened += 1;
+                }
+                if let Some(item) = crashed.filter(|_| !*requeue && !self.stopped && self.is_shared()) {
+                    self.try_again(item);
                 }
             }
             Event::Controller(FromController::Requeue { item }) => self.on_requeue(*item),
@@ -143,6 +153,7 @@ impl Observer {
             && !self.stopped
             && self.finished.is_none()
             && self.unjudged.values().all(|crashed| *crashed != Some(item))
+            && !self.to_retry.contains(&item)
             && !matches!(self.mode, DistMode::Each | DistMode::External)
             && wanted == Some(record.closed())
         {
@@ -183,6 +194,15 @@ impl Observer {
         }
     }
 
+    /// A crash is a failure, where it is not undone.
+    fn try_again(&mut self, item: ItemIndex) {
+        let used = self.retried.entry(item).or_default();
+        if *used < self.retries {
+            *used += 1;
+            self.to_retry.push_back(item);
+        }
+    }
+
     // -- what the run says
 
     pub(crate) fn after(&mut self, actions: &[Action]) {
@@ -200,6 +220,9 @@ impl Observer {
                 _ => {}
             }
         }
+        if self.lending.settle() {
+            self.holdings.go_on();
+        }
     }
 
     fn sent(&mut self, peer: Peer, message: &ToWorker) {
@@ -208,6 +231,7 @@ impl Observer {
             ToWorker::Run => self.holdings.starts(worker),
             ToWorker::Grant { position, items } => {
                 assert!(!self.stopped, "{worker} is granted {items:?} after the stop");
+                assert!(!self.lending.must_wait(worker), "{worker} is granted {items:?} and is to wait");
                 for item in items {
                     let open = self.wanted(*item) > self.records[item.get()].closed();
                     assert!(open || !self.is_shared(), "{item:?} is granted though it has its record");
@@ -222,6 +246,7 @@ impl Observer {
     fn told(&mut self, message: &ToController) {
         let silent = matches!(message, ToController::Unscheduled { .. });
         assert!(silent || self.finished.is_none(), "{message:?} comes after the end");
+        self.lending.told(message);
         match message {
             ToController::Ready { worker, .. } => {
                 assert!(!self.down.contains(worker), "{worker} is ready although it is down");

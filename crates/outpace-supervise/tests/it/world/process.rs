@@ -29,6 +29,10 @@ pub(crate) enum State {
     AskedAhead(Option<ItemIndex>),
     Beginning(ItemIndex),
     Calling(ItemIndex),
+    /// Has asked for the terminal, and waits for it.
+    WaitingForTerminal(ItemIndex),
+    /// In the debugger.
+    Debugging(ItemIndex),
     TearingDown(ItemIndex),
     /// The test ends; the next one is claimed, or there is none.
     Ending(ItemIndex, Option<ItemIndex>),
@@ -132,7 +136,10 @@ impl World {
         if self.dice.permille(faults.crash) {
             return self.die(pid);
         }
-        if self.dice.permille(faults.hang) {
+        // Whoever sits at the terminal ends a debugger that does not answer.
+        let is_looked_at =
+            matches!(self.process(pid).state, State::WaitingForTerminal(_) | State::Debugging(_));
+        if !is_looked_at && self.dice.permille(faults.hang) {
             self.process(pid).hung = true;
             return;
         }
@@ -158,7 +165,11 @@ impl World {
         process.inbox.push_back(message);
         if matches!(
             process.state,
-            State::AwaitingInput | State::Serving | State::Asked(_) | State::AskedAhead(_)
+            State::AwaitingInput
+                | State::Serving
+                | State::Asked(_)
+                | State::AskedAhead(_)
+                | State::WaitingForTerminal(_)
         ) || (matches!(process.state, State::Beginning(_)) && process.held)
         {
             self.step_after(pid, Duration::from_micros(20));

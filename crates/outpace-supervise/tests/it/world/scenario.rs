@@ -64,6 +64,8 @@ pub(crate) struct Scenario {
     /// The longest a process takes to start and collect.
     pub(crate) slowest_start: Duration,
     pub(crate) maxfail: u32,
+    /// How many tests stop in a debugger, in thousandths.
+    pub(crate) debugged: u32,
     /// How often a test that failed may run again at the end.
     pub(crate) retries: u32,
     /// How many workers the controller replaces.

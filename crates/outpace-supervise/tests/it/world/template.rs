@@ -97,6 +97,7 @@ impl World {
             | ToWorker::Nothing
             | ToWorker::Reference(_)
             | ToWorker::Hold
+            | ToWorker::Terminal { .. }
             | ToWorker::Go => {}
         }
         self.then_receive(pid, State::Serving);

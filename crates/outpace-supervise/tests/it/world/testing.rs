@@ -41,6 +41,16 @@ impl World {
                 if self.dice.permille(300) {
                     self.send(pid, result(item, false, 0, Duration::ZERO));
                 }
+                if self.dice.permille(self.scenario.debugged) {
+                    self.send(pid, FromWorker::WantTerminal);
+                    return self.then_receive(pid, State::WaitingForTerminal(item));
+                }
+                self.then(pid, State::TearingDown(item), Duration::from_micros(30));
+            }
+            State::WaitingForTerminal(item) => self.take_terminal(pid, item),
+            State::Debugging(item) => {
+                self.observer.lending.left(pid);
+                self.send(pid, FromWorker::LeaveTerminal);
                 self.then(pid, State::TearingDown(item), Duration::from_micros(30));
             }
             State::TearingDown(item) => {
@@ -61,6 +71,23 @@ impl World {
             State::Leaving => self.leave(pid),
             other => unreachable!("{other:?} comes before the tests"),
         }
+    }
+
+    /// Other messages are kept for later.
+    fn take_terminal(&mut self, pid: Pid, item: ItemIndex) {
+        let inbox = &mut self.process(pid).inbox;
+        let Some(place) = inbox.iter().position(|message| matches!(message, ToWorker::Terminal { .. }))
+        else {
+            return;
+        };
+        let Some(ToWorker::Terminal { path, .. }) = inbox.remove(place) else { return };
+        if path.is_none() {
+            return self.then(pid, State::TearingDown(item), Duration::from_micros(30));
+        }
+        self.observer.lending.taken(pid);
+        let longest = u64::try_from(self.scenario.longest.as_micros()).expect("microseconds");
+        let pause = self.dice.micros(1, longest * 40);
+        self.then(pid, State::Debugging(item), pause);
     }
 
     /// `_claim`, and the question where there is nothing to claim.
@@ -127,8 +154,10 @@ impl World {
     fn receive(&mut self, pid: Pid) -> bool {
         let process = self.process(pid);
         let mut message = process.inbox.pop_front();
-        while let Some(ToWorker::Hold | ToWorker::Go | ToWorker::Lease { .. }) = message {
-            process.held = if matches!(message, Some(ToWorker::Lease { .. })) {
+        while let Some(ToWorker::Hold | ToWorker::Go | ToWorker::Lease { .. } | ToWorker::Terminal { .. }) =
+            message
+        {
+            process.held = if matches!(message, Some(ToWorker::Lease { .. } | ToWorker::Terminal { .. })) {
                 process.held
             } else {
                 message == Some(ToWorker::Hold)

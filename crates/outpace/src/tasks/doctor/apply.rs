@@ -29,7 +29,7 @@ pub(super) fn json(report: &Report) -> String {
 /// Better now than after minutes of running tests.
 pub(super) fn check_writable(file: &Path) -> Result<(), CommandError> {
     let folder = parent(file);
-    let error = |source| CommandError::Write { file: file.to_owned(), source };
+    let error = |source| CommandError::Unwritable { file: file.to_owned(), source };
     if file.is_dir() {
         return Err(error(io::Error::from(io::ErrorKind::IsADirectory)));
     }
@@ -40,7 +40,7 @@ pub(super) fn check_writable(file: &Path) -> Result<(), CommandError> {
 
 /// Replaces the file in one step.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), CommandError> {
-    let error = |source| CommandError::Write { file: file.to_owned(), source };
+    let error = |source| CommandError::Unwritable { file: file.to_owned(), source };
     let fresh = parent(file).join(format!(".outpace-{}", std::process::id()));
     let replace = || {
         fs::write(&fresh, text)?;
@@ -71,7 +71,7 @@ pub(super) fn fix(overrides: &[Override], lab: &Pytest, yes: bool) -> Result<(),
     let old = match fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(CommandError::Write { file, source }),
+        Err(source) => return Err(CommandError::Unwritable { file, source }),
     };
     let added = addition(overrides, &old);
     if added.is_empty() {
