@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What each crate may use of ours; dependencies point downwards only.
 LAYERS: dict[str, frozenset[str]] = {
+    "outpace-doctor": frozenset(),
     "outpace-model": frozenset(),
     "outpace-protocol": frozenset({"outpace-model"}),
     "outpace-history": frozenset({"outpace-model"}),
@@ -25,7 +26,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "outpace-os": frozenset({"outpace-model"}),
     "outpace-compare": frozenset(),
     "outpace-setup": frozenset(),
-    "outpace": frozenset({"outpace-os", "outpace-compare", "outpace-runner", "outpace-setup"}),
+    "outpace": frozenset({"outpace-os", "outpace-compare", "outpace-doctor", "outpace-runner", "outpace-setup"}),
     "outpace-runner": frozenset(
         {"outpace-history", "outpace-model", "outpace-os", "outpace-protocol", "outpace-supervise"}
     ),
@@ -33,6 +34,7 @@ LAYERS: dict[str, frozenset[str]] = {
 # Pure crates: nothing that could do I/O or read a clock.
 PURE = {
     "outpace-compare",
+    "outpace-doctor",
     "outpace-model",
     "outpace-protocol",
     "outpace-schedule",

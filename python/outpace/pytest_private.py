@@ -8,6 +8,7 @@ underscored attribute of pytest. The functions are in the order of their names.
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import importlib
 import os
@@ -79,6 +80,15 @@ def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
     with contextlib.suppress(ImportError, AttributeError, KeyError):
         saved.append(config.stash[importlib.import_module("_pytest.faulthandler").fault_handler_stderr_fd_key])
     return files, saved
+
+
+def copy_item(item: pytest.Item) -> pytest.Item:
+    """The same test once more, with fixtures of its own: it can follow itself in a session."""
+    twin = copy.copy(item)
+    renew = getattr(twin, "_initrequest", None)
+    if renew is not None:
+        renew()
+    return twin
 
 
 def descriptors_of(config: pytest.Config, fd: int) -> tuple[list[int], Any]:

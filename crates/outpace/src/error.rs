@@ -39,6 +39,12 @@ pub(crate) enum CommandError {
     Watch(io::Error),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error("{0}")]
+    Doctor(String),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("interrupted")]
+    Interrupted,
     #[error(transparent)]
     Runner(#[from] RunnerError),
 }
@@ -47,7 +53,8 @@ impl CommandError {
     /// pytest's exit codes: 4 is a usage error, 3 an internal one.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Runner(_) | Self::Watch(_) | Self::NotRestored { .. } => 3,
+            Self::Interrupted => 2,
+            Self::Io(_) | Self::Runner(_) | Self::Watch(_) | Self::NotRestored { .. } => 3,
             _ => 4,
         }
     }

@@ -1,6 +1,7 @@
 //! What `outpace` does besides running tests: one module each, chosen by the first argument.
 
 mod compare;
+mod doctor;
 mod init;
 mod pytest_run;
 mod scratch;
@@ -18,6 +19,7 @@ use crate::error::CommandError;
 pub(crate) enum Task {
     Init(init::Init),
     Compare(compare::Compare),
+    Doctor(doctor::Doctor),
 }
 
 impl Task {
@@ -27,6 +29,7 @@ impl Task {
         match self {
             Self::Init(init) => init.run(python),
             Self::Compare(compare) => compare.run(python),
+            Self::Doctor(doctor) => doctor.run(python),
         }
     }
 
@@ -34,6 +37,7 @@ impl Task {
         match self {
             Self::Init(_) => "init",
             Self::Compare(_) => "compare",
+            Self::Doctor(_) => "doctor",
         }
     }
 

@@ -27,6 +27,8 @@ _INDIFFERENT = (
     "outpace.controller.",
     "xdist.",
 )
+# The doctor's journal has every phase of a test.
+_ATTENTIVE = "outpace.recording."
 
 
 class Unseen:
@@ -66,7 +68,8 @@ class Unseen:
 
 
 def _indifferent(hooks: tuple[Any, ...]) -> bool:
-    return all(_module(each.plugin).startswith(_INDIFFERENT) for hook in hooks for each in hook.get_hookimpls())
+    modules = [_module(each.plugin) for hook in hooks for each in hook.get_hookimpls()]
+    return all(name.startswith(_INDIFFERENT) and not name.startswith(_ATTENTIVE) for name in modules)
 
 
 def _module(plugin: Any) -> str:

@@ -1,0 +1,41 @@
+//! Why tests cannot run in parallel.
+//!
+//! [`examine`] asks a [`Lab`] for runs of pytest and draws conclusions from what they tell: which tests fail only in
+//! parallel, only alone, after others, or now and then; on what two tests meet; what is to be done. It starts no process,
+//! reads no file and no clock, so that everything it concludes can be tested with a lab that is made up.
+//!
+//! - `record`: a run's plan and what comes back; `thing`: what tests share, and when two meet on it.
+//! - `pairings`, `shrink`: who runs beside whom; the smallest set of tests that still shows something.
+//! - `examine`, `trials`, `order`, `parallel`, `latent`: the course of an examination.
+//! - `finding`, `advice`, `overrides`, `faster`: what it concludes.
+//! - `screen`, `markdown`: how that is told.
+
+#![warn(missing_docs)]
+
+mod advice;
+mod examine;
+mod faster;
+mod finding;
+mod latent;
+mod markdown;
+mod order;
+mod overrides;
+mod pairings;
+mod parallel;
+mod record;
+mod screen;
+mod shrink;
+mod thing;
+mod trials;
+
+pub use advice::advice;
+pub use examine::{Lab, Options, examine, examine_pair};
+pub use faster::{Faster, Longest};
+pub use finding::{Aside, Class, Counts, Finding, Involved, Proof, Report, Reproduction, RuledOut, Side};
+pub use markdown::markdown;
+pub use overrides::{Override, addition, overrides};
+pub use pairings::deal;
+pub use record::{Failure, Names, Outcome, Plan, Round, Test, assemble};
+pub use screen::{Shell, screen};
+pub use shrink::shrink;
+pub use thing::{Kind, Left, Meeting, Mode, Thing, Touch, common, meetings};

@@ -1,0 +1,272 @@
+//! Runs pytest as the plan of the doctor says, and reads what its processes wrote down.
+//!
+//! Each run is a process group of its own; whatever it leaves running is ended before the next one starts.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use outpace_doctor::{Lab, Names, Plan, Round, Shell, assemble};
+use outpace_os::{Pid, Signal};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal as Heard, SignalKind, signal};
+
+use crate::error::CommandError;
+use crate::launch::ENTRY;
+
+use super::workshop::Workshop;
+
+const LOOK: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(5);
+const TAIL_LINES: usize = 15;
+
+pub(super) struct Pytest {
+    python: PathBuf,
+    args: Vec<OsString>,
+    timeout: u32,
+    bare: bool,
+    workshop: Workshop,
+    runtime: Runtime,
+    interrupts: [Heard; 2],
+    about: Value,
+    has_progress: bool,
+}
+
+impl Pytest {
+    pub(super) fn open(
+        python: PathBuf,
+        args: Vec<OsString>,
+        timeout: u32,
+        bare: bool,
+    ) -> Result<Self, CommandError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let interrupts = {
+            let _inside = runtime.enter();
+            [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]
+        };
+        // What tests leave running becomes ours, and ends with the run.
+        outpace_os::become_subreaper()?;
+        let workshop = Workshop::open()?;
+        Ok(Self {
+            python,
+            args,
+            timeout,
+            bare,
+            workshop,
+            runtime,
+            interrupts,
+            about: Value::Null,
+            has_progress: false,
+        })
+    }
+
+    pub(super) fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// The root folder of the tests.
+    pub(super) fn root(&self) -> PathBuf {
+        PathBuf::from(self.about["root"].as_str().unwrap_or("."))
+    }
+
+    pub(super) fn shell(&self) -> Shell {
+        let here = PathBuf::from(self.about["cwd"].as_str().unwrap_or("."));
+        Shell {
+            prefix: relative(&here, &self.root()),
+            shuffles: self.about["shuffles"].as_bool().unwrap_or(false),
+        }
+    }
+
+    /// Takes away the line that says what is going on.
+    #[expect(clippy::print_stderr, reason = "progress, for the person at the terminal")]
+    pub(super) fn progress(&mut self) {
+        if std::mem::take(&mut self.has_progress) {
+            eprint!("\r\x1b[K");
+            let _ = io::stderr().flush();
+        }
+    }
+
+    fn command(&self, plan: &Plan, folder: &Path) -> io::Result<Command> {
+        let mut content = serde_json::to_value(plan).map_err(io::Error::other)?;
+        content["folder"] = Value::from(folder.to_string_lossy());
+        content["bare"] = Value::from(self.bare);
+        content["timeout"] = Value::from(self.timeout);
+        let file = folder.join("plan.json");
+        fs::write(&file, content.to_string())?;
+        let lanes = plan.lanes.as_ref().map_or(1, Vec::len);
+        let workers = if plan.in_worker { lanes } else { 0 };
+        let log = File::create(folder.join("log"))?;
+        let mut command = Command::new(&self.python);
+        command
+            .arg("-c")
+            .arg(ENTRY)
+            .args(&self.args)
+            .args(["-p", "outpace.recording.plugin", "-p", "no:randomly", "-p", "no:random_order"])
+            .args(["-n", &workers.to_string(), "--dist=load", "--maxfail=0", "--retry=0", "-o"])
+            .arg(format!("cache_dir={}", self.workshop.root().join("cache").display()))
+            .args(["--test-timeout", &self.timeout.to_string(), "--slow-timeout", "0"])
+            .env("OUTPACE_DOCTOR_PLAN", &file)
+            .env("TMPDIR", self.workshop.temporary())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0);
+        Ok(command)
+    }
+
+    fn wait(&mut self, child: &mut Child) -> Result<Option<i32>, CommandError> {
+        let [interrupt, terminate] = &mut self.interrupts;
+        let ended = self.runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => return Ok(None),
+                    _ = terminate.recv() => return Ok(None),
+                    () = tokio::time::sleep(LOOK) => match child.try_wait() {
+                        Ok(Some(status)) => return Ok(Some(status)),
+                        Ok(None) => {}
+                        Err(error) => return Err(error),
+                    },
+                }
+            }
+        })?;
+        if let Some(status) = ended {
+            sweep(child.id());
+            return Ok(status.code());
+        }
+        let group = pid(child.id());
+        let _ = outpace_os::kill_group(group, Signal::Interrupt);
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
+        let _ = outpace_os::kill_group(group, Signal::Kill);
+        let _ = child.wait();
+        sweep(child.id());
+        Err(CommandError::Interrupted)
+    }
+
+    fn read(&mut self, folder: &Path, code: Option<i32>, seconds: f64) -> io::Result<Round> {
+        let mut phases = String::new();
+        let mut recorded = String::new();
+        let mut collected = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with("outcomes-") {
+                phases += &text(&path)?;
+            } else if name.starts_with("touches-") {
+                recorded += &text(&path)?;
+            } else if name.starts_with("collected-") {
+                let content: Value = serde_json::from_str(&text(&path)?).unwrap_or_default();
+                collected = content["ids"]
+                    .as_array()
+                    .map(|ids| ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect())
+                    .unwrap_or_default();
+            } else if name == "run.json" {
+                self.about = serde_json::from_str(&text(&path)?).unwrap_or_default();
+            }
+        }
+        let root = self.about["root"].as_str().unwrap_or_default().to_owned();
+        let names = Names {
+            root,
+            temporary: (
+                self.workshop.temporary().to_string_lossy().into_owned(),
+                std::env::temp_dir().to_string_lossy().trim_end_matches('/').to_owned(),
+            ),
+        };
+        let mut round = assemble(phases.lines(), recorded.lines(), &names);
+        round.collected = collected;
+        round.seconds = seconds;
+        round.exit = round.exit.or(code);
+        round.tail = tail(&text(&folder.join("log"))?);
+        if let Ok(hung) = fs::read_to_string(folder.join("hung")) {
+            round.note_hang(&hung, self.timeout, &names);
+        }
+        Ok(round)
+    }
+}
+
+impl Lab for Pytest {
+    type Error = CommandError;
+
+    fn run(&mut self, plan: &Plan) -> Result<Round, CommandError> {
+        let folder = self.workshop.next()?;
+        let begin = Instant::now();
+        let mut child = self
+            .command(plan, &folder)?
+            .spawn()
+            .map_err(|source| CommandError::Exec { python: self.python.clone(), source })?;
+        let code = self.wait(&mut child)?;
+        Ok(self.read(&folder, code, begin.elapsed().as_secs_f64())?)
+    }
+
+    #[expect(clippy::print_stdout, clippy::print_stderr, reason = "progress, for the person at the terminal")]
+    fn say(&mut self, line: &str, stays: bool) {
+        self.progress();
+        if stays {
+            println!("{line}");
+        } else if io::stderr().is_terminal() {
+            let short: String = line.chars().take(100).collect();
+            eprint!("  {short} …");
+            let _ = io::stderr().flush();
+            self.has_progress = true;
+        }
+    }
+}
+
+/// Ends what a run has left: its group, and whatever was adopted from it.
+fn sweep(group: u32) {
+    let _ = outpace_os::kill_group(pid(group), Signal::Kill);
+    for _ in 0..3 {
+        for left in outpace_os::descendants(Pid::current()) {
+            let _ = outpace_os::kill(left, Signal::Kill);
+        }
+        let deadline = Instant::now() + Duration::from_millis(500);
+        while outpace_os::has_children() && Instant::now() < deadline {
+            if outpace_os::reap().is_empty() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+}
+
+fn pid(number: u32) -> Pid {
+    Pid(i32::try_from(number).unwrap_or(0))
+}
+
+fn text(path: &Path) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+/// What leads from a folder to another one, for commands: empty, or with a slash at its end.
+fn relative(from: &Path, to: &Path) -> String {
+    let (from, to): (Vec<Component<'_>>, Vec<Component<'_>>) =
+        (from.components().collect(), to.components().collect());
+    let same = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..".to_owned(), from.len() - same);
+    let down = to[same..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).map(|part| part + "/").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_from_one_folder_to_another() {
+        assert_eq!(relative(Path::new("/a/b"), Path::new("/a/b")), "");
+        assert_eq!(relative(Path::new("/a/b/c"), Path::new("/a/b")), "../");
+        assert_eq!(relative(Path::new("/a"), Path::new("/a/b")), "b/");
+        assert_eq!(relative(Path::new("/a/x"), Path::new("/a/b/c")), "../b/c/");
+    }
+}

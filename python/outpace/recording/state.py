@@ -1,0 +1,200 @@
+"""The state of this process that tests share: read before and after each, and put back on demand.
+
+The environment, the folder, ``sys.path``, signal handlers, random numbers, locale, time zone, logging, warnings and
+the like, and what :mod:`~outpace.recording.attributes` watches.
+"""
+
+from __future__ import annotations
+
+import decimal
+import locale
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .attributes import MISSING, Attributes, Key, Known, Shot, differs, restore
+from .places import Project
+
+_IGNORED_VARIABLES = frozenset({"PYTEST_CURRENT_TEST", "COLUMNS", "LINES"})
+
+
+class Probe(NamedTuple):
+    """Something of the process that can be read and set."""
+
+    kind: str
+    name: str
+    read: Callable[[], Any]
+    restore: Callable[[Any], Any]
+
+
+def _handlers() -> tuple[Any, ...]:
+    root = logging.getLogger()
+    return (root.level, tuple(root.handlers), logging.root.manager.disable, tuple(root.filters))
+
+
+def _restore_handlers(value: tuple[Any, ...]) -> None:
+    root = logging.getLogger()
+    root.level, root.handlers[:], logging.root.manager.disable, root.filters[:] = value
+    root.manager._clear_cache()  # type: ignore[attr-defined]
+
+
+def _locale() -> Any:
+    return locale.setlocale(locale.LC_ALL)
+
+
+def _set_zone(value: tuple[Any, ...]) -> None:
+    if hasattr(time, "tzset"):
+        time.tzset()
+
+
+def _set_path(value: tuple[str, ...]) -> None:
+    sys.path[:] = value
+
+
+def _set_warnings(value: tuple[Any, ...]) -> None:
+    warnings.filters[:] = value  # type: ignore[index]
+    warnings._filters_mutated()  # type: ignore[attr-defined]
+
+
+def _decimal() -> tuple[Any, ...]:
+    context = decimal.getcontext()
+    return (context.prec, context.rounding)
+
+
+def _set_decimal(value: tuple[Any, ...]) -> None:
+    context = decimal.getcontext()
+    context.prec, context.rounding = value
+
+
+def _umask() -> int:
+    value = os.umask(0o077)
+    os.umask(value)
+    return value
+
+
+def _streams() -> tuple[Any, ...]:
+    return (sys.excepthook, sys.displayhook, sys.getrecursionlimit(), sys.getswitchinterval())
+
+
+def _set_streams(value: tuple[Any, ...]) -> None:
+    sys.excepthook, sys.displayhook = value[:2]
+    sys.setrecursionlimit(value[2])
+    sys.setswitchinterval(value[3])
+
+
+def _probes() -> list[Probe]:
+    found = [
+        Probe("folder", "working directory", os.getcwd, os.chdir),
+        Probe("path", "sys.path", lambda: tuple(sys.path), _set_path),
+        Probe("random", "random state", random.getstate, random.setstate),
+        Probe("locale", "locale", _locale, lambda value: locale.setlocale(locale.LC_ALL, value)),
+        Probe("timezone", "time zone", lambda: time.tzname, _set_zone),
+        Probe("logging", "root logger", _handlers, _restore_handlers),
+        Probe("warnings", "warnings filters", lambda: tuple(warnings.filters), _set_warnings),
+        Probe("decimal", "decimal context", _decimal, _set_decimal),
+        Probe("umask", "umask", _umask, os.umask),
+        Probe("hooks", "sys hooks and limits", _streams, _set_streams),
+        Probe("socket", "socket default timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    ]
+    for number in sorted(signal.valid_signals()):
+        if int(number) < 32 and number not in (signal.SIGKILL, signal.SIGSTOP):
+            found.append(_signal_probe(number))
+    return found
+
+
+def _signal_probe(number: int) -> Probe:
+    name = getattr(number, "name", str(int(number)))
+    return Probe(
+        "signal",
+        name,
+        lambda: signal.getsignal(number),
+        lambda value: signal.signal(number, value) if value is not None else None,
+    )
+
+
+class State:
+    def __init__(self, project: Project) -> None:
+        self._attributes = Attributes(project)
+        self._probes = _probes()
+        self._start: dict[Key, Any] = {}
+        self._values: dict[Key, Any] = {}
+    def look(self) -> None:
+        """Right before a test. What fixtures of other tests changed meanwhile is nobody's."""
+        self._attributes.look()
+        if not self._start:
+            self._values = self._read()
+            self._start = dict(self._values)
+
+    def changes(self) -> list[Key]:
+        """What the test left changed."""
+        values = self._read()
+        keys = dict.fromkeys([*self._values, *values])
+        found = [
+            key
+            for key in keys
+            if self._values.get(key, MISSING) is not values.get(key, MISSING)
+            and self._values.get(key, MISSING) != values.get(key, MISSING)
+        ]
+        self._values = values
+        return [*found, *self._attributes.changes()]
+
+    def since_start(self) -> list[Key]:
+        values = self._read()
+        keys = dict.fromkeys([*self._start, *values])
+        found = [key for key in keys if self._start.get(key, MISSING) != values.get(key, MISSING)]
+        for key, (owner, attribute, shot) in self._attributes.first.items():
+            if differs(shot, vars(owner).get(attribute, MISSING)):
+                found.append(key)
+        return found
+
+    def undo(self, kind: str, name: str) -> bool:
+        """Put one thing back to what it was before the first test; False when it is not known here."""
+        key = (kind, name)
+        if kind == "variable":
+            value = self._start.get(key)
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+            return True
+        if kind == "attribute":
+            known = self._attributes.first.get(key)
+            if known is None:
+                owner_name, _, attribute = name.rpartition(".")
+                owner = self._owner(owner_name)
+                if owner is not None:
+                    restore(Known(owner, attribute, Shot(MISSING, None)))
+                return True
+            restore(known)
+            return True
+        for probe in self._probes:
+            if (probe.kind, probe.name) == key:
+                if kind == "timezone":
+                    self.undo("variable", "TZ")
+                probe.restore(self._start[key])
+                return True
+        return False
+
+    def _owner(self, name: str) -> Any:
+        if name in sys.modules:
+            return sys.modules[name]
+        module, _, kind = name.rpartition(".")
+        return getattr(sys.modules.get(module), kind, None)
+
+    def _read(self) -> dict[Key, Any]:
+        found: dict[Key, Any] = {
+            ("variable", name): value for name, value in os.environ.items() if name not in _IGNORED_VARIABLES
+        }
+        for probe in self._probes:
+            try:
+                found[probe.kind, probe.name] = probe.read()
+            except (OSError, ValueError):
+                found[probe.kind, probe.name] = None
+        return found

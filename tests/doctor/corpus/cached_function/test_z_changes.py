@@ -1,0 +1,6 @@
+
+import shop
+
+
+def test_changes():
+    assert shop.currency() == "USD"

@@ -1,0 +1,2 @@
+class Basket:
+    limit = 10

@@ -1,0 +1,5 @@
+import shop
+
+
+def test_suffers():
+    assert shop.Basket.limit == 10

@@ -1,0 +1,6 @@
+import shop
+
+
+def test_changes():
+    shop.Basket.limit = 1
+    assert shop.Basket().limit == 1

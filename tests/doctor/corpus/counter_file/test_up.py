@@ -1,0 +1,14 @@
+import pathlib
+import tempfile
+
+COUNTER = pathlib.Path(tempfile.gettempdir()) / "counter"
+
+
+def read():
+    return int(COUNTER.read_text()) if COUNTER.is_file() else 0
+
+
+def test_up():
+    before = read()
+    COUNTER.write_text(str(before + 1))
+    assert read() == before + 1

@@ -1,0 +1,5 @@
+import decimal
+
+
+def test_suffers():
+    assert str(decimal.Decimal(1) / 3) == "0." + 28 * "3"

@@ -1,0 +1,5 @@
+import os
+
+
+def test_suffers():
+    assert "SHOP_MODE" not in os.environ

@@ -1,0 +1,5 @@
+import shop
+
+
+def test_empty():
+    assert shop.export([]) == []

@@ -1,0 +1,5 @@
+import shop
+
+
+def test_rows():
+    assert shop.export(["a", "b"]) == ["a", "b"]

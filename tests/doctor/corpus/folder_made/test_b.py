@@ -1,0 +1,10 @@
+import os
+import tempfile
+import time
+
+
+def test_b():
+    path = os.path.join(tempfile.gettempdir(), "workdir")
+    os.mkdir(path)
+    time.sleep(0.05)
+    os.rmdir(path)

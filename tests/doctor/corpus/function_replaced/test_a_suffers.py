@@ -1,0 +1,5 @@
+import time
+
+
+def test_suffers():
+    assert time.time() > 1000

@@ -1,0 +1,5 @@
+import sys
+
+
+def test_suffers():
+    assert "/nowhere" not in sys.path

@@ -1,0 +1,13 @@
+import os
+import tempfile
+import time
+
+LOCK = os.path.join(tempfile.gettempdir(), "app.lock")
+
+
+def test_b():
+    os.close(os.open(LOCK, os.O_CREAT | os.O_EXCL))
+    try:
+        time.sleep(0.05)
+    finally:
+        os.remove(LOCK)

@@ -1,0 +1,5 @@
+import shop
+
+
+def test_suffers():
+    assert shop.prices == {"pear": 1}

@@ -1,0 +1,6 @@
+import shop
+
+
+def test_changes():
+    shop.prices["pear"] = 2
+    assert shop.prices["pear"] == 2

@@ -1,0 +1,5 @@
+import shop
+
+
+def test_sells():
+    assert shop.stock['pear'] == 3

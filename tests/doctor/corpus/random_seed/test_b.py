@@ -1,0 +1,5 @@
+import random
+
+
+def test_draws():
+    assert random.random() == random.Random(1).random()

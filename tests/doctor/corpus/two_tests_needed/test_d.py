@@ -1,0 +1,5 @@
+import state
+
+
+def test_order():
+    assert state.known['user'] + state.known['shop'] == 2

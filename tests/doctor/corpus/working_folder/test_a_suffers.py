@@ -1,0 +1,5 @@
+import os
+
+
+def test_suffers():
+    assert os.path.isfile("pytest.ini")

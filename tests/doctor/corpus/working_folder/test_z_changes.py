@@ -1,0 +1,6 @@
+import os
+
+
+def test_changes():
+    os.chdir("/")
+    assert os.getcwd() == "/"
