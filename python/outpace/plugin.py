@@ -159,7 +159,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     elastic.note_option(config)
 
 
-@pytest.hookimpl(hookwrapper=True)
+@pytest.hookimpl(hookwrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, Any, None]:
     """xdist's own answer does not know cgroup quotas; a project's hook or the environment has the last word."""
     from .controller.workers import usable_workers

@@ -231,3 +231,11 @@ def test_teardown_error_of_a_session_fixture_is_reported(project: Project) -> No
     run = project.run("-n2")
     assert (run.ret, run.counts) == (1, {"passed": 1, "error": 1})
     assert "session teardown" in run.out
+
+
+def test_without_xdist_the_run_is_serial(project: Project) -> None:
+    project.files(test_a="def test_a(): pass")
+    run = project.run("-p", "no:xdist")
+    assert run.ret == 0, run.out + run.err
+    assert run.counts == {"passed": 1}
+    assert project.run("-p", "no:xdist", "-n2").ret == 4

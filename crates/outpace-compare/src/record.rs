@@ -1,4 +1,4 @@
-//! What one run reported, as `outpace.recording` writes it down.
+//! What one run reported, as `outpace.outcomes` writes it down.
 
 use std::collections::BTreeMap;
 

@@ -27,8 +27,6 @@ _INDIFFERENT = (
     "outpace.controller.",
     "xdist.",
 )
-# The doctor's journal has every phase of a test.
-_ATTENTIVE = "outpace.recording."
 
 
 class Unseen:
@@ -68,8 +66,7 @@ class Unseen:
 
 
 def _indifferent(hooks: tuple[Any, ...]) -> bool:
-    modules = [_module(each.plugin) for hook in hooks for each in hook.get_hookimpls()]
-    return all(name.startswith(_INDIFFERENT) and not name.startswith(_ATTENTIVE) for name in modules)
+    return all(_module(each.plugin).startswith(_INDIFFERENT) for hook in hooks for each in hook.get_hookimpls())
 
 
 def _module(plugin: Any) -> str:

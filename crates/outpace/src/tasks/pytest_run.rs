@@ -17,7 +17,7 @@ use crate::error::CommandError;
 use crate::launch;
 
 /// The plugin that writes down what a run reports.
-const RECORDER: &str = "outpace.recording";
+const RECORDER: &str = "outpace.outcomes";
 /// How often memory is looked at, unless looking takes long.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// The share of the time that looking may take.

@@ -109,7 +109,7 @@ fn describe(record: &Record) -> String {
 
 fn has_outpace(python: &Path) -> Result<bool, CommandError> {
     let asked = Command::new(python)
-        .args(["-c", "import sys; sys.path[:1] = []; import pytest, outpace.recording"])
+        .args(["-c", "import sys; sys.path[:1] = []; import pytest, outpace.outcomes"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,4 +1,4 @@
-"""Records what a run of pytest reports, for ``outpace init`` and ``outpace compare``: ``-p outpace.recording``.
+"""Records what a run of pytest reports, for ``outpace init`` and ``outpace compare``: ``-p outpace.outcomes``.
 
 It writes one JSON file when the session of the terminal ends, and changes nothing of what is run, except that it can
 keep a run to its first tests. Where outpace itself is switched off it stands in for outpace's options, markers and
@@ -23,7 +23,7 @@ PARALLEL = "OUTPACE_RECORD_PARALLEL"
 
 _OWN = "outpace"
 # In what a worker sends when its session ends.
-_PID = "outpace_recording_pid"
+_PID = "outpace_outcomes_pid"
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
