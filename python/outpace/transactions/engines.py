@@ -7,7 +7,6 @@ application came by the engine. Imported only where SQLAlchemy is.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,8 +38,17 @@ class _OnePool(StaticPool):  # type: ignore[misc]
         return lent
 
 
-@functools.lru_cache(maxsize=None)
-def _inside_of(kind: type) -> type:
+_inside: dict[Any, Any] = {}
+
+
+def _inside_of(kind: Any) -> Any:
+    """The class with these two methods in addition."""
+    if kind not in _inside:
+        _inside[kind] = _make_inside(kind)
+    return _inside[kind]
+
+
+def _make_inside(kind: Any) -> Any:
     def commit(self: Any) -> None:
         self._pool.inside._commit(self)
 

@@ -31,7 +31,7 @@ def ends_or_begins(statement: str) -> str | None:
 
 
 class Writer:
-    """A connection's own way with transactions, set aside for a while; also of SQLAlchemy's stand-in for aiosqlite's."""
+    """A connection's own way with transactions, set aside for a while; also of SQLAlchemy's stand-in for aiosqlite."""
 
     def __init__(self, connection: Any, execute: Execute) -> None:
         self.connection = connection
@@ -62,7 +62,7 @@ class _Cursor(sqlite3.Cursor):
 
     inside: _Connection
 
-    def execute(self, sql: str, parameters: Any = ()) -> _Cursor:  # type: ignore[override]
+    def execute(self, sql: str, parameters: Any = ()) -> _Cursor:
         word = ends_or_begins(sql)
         if word is None:
             return super().execute(sql, parameters)
@@ -70,7 +70,7 @@ class _Cursor(sqlite3.Cursor):
             self.inside._end(word)
         return self
 
-    def executescript(self, sql_script: str) -> _Cursor:  # type: ignore[override]
+    def executescript(self, sql_script: str) -> _Cursor:
         """The driver's own commits first."""
         for statement in _statements(sql_script):
             self.execute(statement)

@@ -85,6 +85,7 @@ def _run(
     live = _begin_live(given)
     workerinput = RecordingInput(given["workerinput"], given["per_worker_keys"])
     environ = TracedEnviron(_own_variables(given))
+    databases = given["databases"]
     forkable = Forkable(environ, workerinput)
     environ.install()
     worker = None
@@ -92,6 +93,10 @@ def _run(
     try:
         sandbox = _enter_sandbox(given, channel)
         config = _configure(given, forkable, ahead)
+        if databases is not None:
+            from outpace.databases.worker import given_key
+
+            config.stash[given_key] = databases
         worker = WorkerSession(config, channel, shared, lane, forkable)
         worker.isolate = given["isolate"]
         config.pluginmanager.register(worker, "outpace-worker")
@@ -145,13 +150,17 @@ def _begin_live(given: dict[str, Any]) -> Any:
 
 def _own_variables(given: dict[str, Any]) -> frozenset[str]:
     """Set those of the project's settings; those that differ between workers are to be watched."""
-    table = given["env"]
-    if not table:
-        return frozenset()
-    from outpace import worker_env
+    table, databases = given["env"], given["databases"]
+    names: frozenset[str] = frozenset()
+    if table:
+        from outpace import worker_env
 
-    worker_env.apply(table, given["workerinput"]["workerid"], given["workerinput"]["testrunuid"])
-    return worker_env.of_workers(table)
+        worker_env.apply(table, given["workerinput"]["workerid"], given["workerinput"]["testrunuid"])
+        names = worker_env.of_workers(table)
+    if databases is not None:
+        os.environ.update(databases["environ"])
+        names |= databases["environ"].keys()
+    return names
 
 
 def _enter_sandbox(given: dict[str, Any], channel: Channel) -> Any:

@@ -177,6 +177,8 @@ def _become_worker(
             from outpace import worker_env
 
             worker_env.apply(given["env"], identity.worker_id, str(workerinput["testrunuid"]))
+        if given["databases"] is not None:
+            os.environ.update(given["databases"]["environ"])
         if worker.isolate is not None:
             from . import isolating
 
