@@ -64,7 +64,7 @@ class Shop:
     def left(self) -> list[str]:
         if self.postgres is not None:
             return [name for name in self.postgres.cluster.databases() if name != self.postgres.name]
-        return [str(path) for path in self.project.path.glob(".pytest_cache/d/outpace-databases/runs/*")]
+        return [str(path) for path in self.project.path.glob(".pytest_cache/d/outpace-databases/runs/*/*")]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAINTENANCE = "postgres"
 # The first of the two numbers of an advisory lock says what it is for.
 _RUN, _TEMPLATE = 0x6F757470, 0x6F757471
-_CLONE = re.compile(r".*_outpace_(?P<run>[0-9a-f]{10})_[0-9a-f]{4}_.+", re.S)
+_CLONE = re.compile(r".*_outpace_(?P<owner>[0-9a-f]{10}_[0-9a-f]{4})_.+", re.S)
 _IN_USE, _NO_DATABASE, _DUPLICATE, _NO_RIGHT = "55006", "3D000", "42P04", "42501"
 _WITHOUT_FORCE = 130000  # the first version that drops a database under its users' feet
 
@@ -45,10 +45,14 @@ class Postgres:
     # -- names
 
     def clone_name(self, run: str, worker: str) -> str:
-        return f"{base_name(self.url.database)}_outpace_{run}_{self._mark}_{worker}"[:63]
+        return f"{base_name(self.url.database)}_outpace_{self._owner(run)}_{worker}"[:63]
 
     def template_name(self, key: str) -> str:
         return f"{base_name(self.url.database)}_outpace_tpl_{self._mark}_{key[:16]}"
+
+    def _owner(self, run: str) -> str:
+        """A run has a lock for each of its tables."""
+        return f"{run}_{self._mark}"
 
     def address(self, name: str) -> str:
         return self.url.with_database(name)
@@ -135,18 +139,18 @@ class Postgres:
 
     def own(self, run: str) -> None:
         """Until ``close``, or the end of this process."""
-        self.session.query(f"select pg_advisory_lock({_RUN}, {_number(run)})")
+        self.session.query(f"select pg_advisory_lock({_RUN}, {_number(self._owner(run))})")
 
     def sweep(self) -> list[str]:
         """Drop what runs that are over have left; returns the names."""
-        runs: dict[str, list[str]] = {}
+        clones: dict[str, list[str]] = {}
         for name in self._names("_outpace_"):
             found = _CLONE.fullmatch(name)
             if found is not None:
-                runs.setdefault(found["run"], []).append(name)
+                clones.setdefault(found["owner"], []).append(name)
         dropped = []
-        for run, names in runs.items():
-            lock = f"{_RUN}, {_number(run)}"
+        for owner, names in clones.items():
+            lock = f"{_RUN}, {_number(owner)}"
             if self.session.query(f"select pg_try_advisory_lock({lock})")[0][0]:
                 try:
                     dropped += [name for name in names if self._drop(name)]
@@ -155,7 +159,7 @@ class Postgres:
         return dropped
 
     def drop_run(self, run: str) -> None:
-        for name in self._names(f"_outpace_{run}_"):
+        for name in self._names(f"_outpace_{self._owner(run)}_"):
             self._drop(name)
 
     def _names(self, part: str) -> list[str]:

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from .errors import DatabaseError, InUse
 from .urls import sqlite_path
@@ -28,17 +29,17 @@ class Sqlite:
 
     def __init__(self, url: Url, table: str, folder: str, cwd: str) -> None:
         self.url = url
-        self.table = table
         self.source = sqlite_path(url, cwd)
         self.file = os.path.basename(self.source)
-        self.runs = os.path.join(folder, "runs")
-        self.templates = os.path.join(folder, "templates", table)
+        name = quote(table, safe="")
+        self.runs = os.path.join(folder, "runs", name)
+        self.templates = os.path.join(folder, "templates", name)
         self._lock: int | None = None
 
     # -- names: paths
 
     def clone_name(self, run: str, worker: str) -> str:
-        return os.path.join(self.runs, run, self.table, worker, self.file)
+        return os.path.join(self.runs, run, worker, self.file)
 
     def template_name(self, key: str) -> str:
         return os.path.join(self.templates, key[:16], self.file)
