@@ -145,7 +145,11 @@ class RolledBackSqlite:
         return _Connection(real, savepoints)
 
     def __exit__(self, *error: object) -> None:
-        if self.connection.in_transaction:
+        try:
+            is_open = self.connection.in_transaction
+        except sqlite3.ProgrammingError:  # closed, which undoes everything as well
+            return
+        if is_open:
             self.connection.execute("ROLLBACK")
         self._writer.end()
 
