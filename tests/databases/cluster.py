@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: an ordinary user's, on a unix socket and a free port, in a temporary folder."""
+"""A PostgreSQL server of the tests' own: an ordinary user's, on a free port, its data in a temporary folder."""
 
 from __future__ import annotations
 

@@ -140,12 +140,12 @@ def test_a_template_is_kept_while_its_inputs_are_the_same(kind: Kind) -> None:
 def test_a_hook_prepares_it(kind: Kind) -> None:
     project = kind.project
     project.write("pyproject.toml", TABLE + 'fingerprint = ["migrations/**"]\n')
-    hook = f"""
+    hook = """
     import os, subprocess, sys
 
     def pytest_outpace_prepare_database(config, name, url):
         assert name == "app"
-        subprocess.run([sys.executable, "prepare.py"], env={{**os.environ, "DATABASE_URL": url}}, check=True)
+        subprocess.run([sys.executable, "prepare.py"], env={**os.environ, "DATABASE_URL": url}, check=True)
     """
     project.files(conftest=hook)
     for _ in range(2):
@@ -169,14 +169,15 @@ def test_preparing_fails(kind: Kind, workers: str) -> None:
 
 
 def test_others_run_while_it_is_prepared(kind: Kind) -> None:
-    """Preparing waits for a test that needs no database, which runs beside it."""
+    """The test and the command wait for each other."""
     project = kind.project
     project.write(
         "prepare.py",
         PREPARE
         + """
     import time
-    for _ in range(600):
+    open("preparing", "w").close()
+    for _ in range(1000):
         if os.path.exists("other-ran"):
             break
         time.sleep(0.1)
@@ -184,7 +185,16 @@ def test_others_run_while_it_is_prepared(kind: Kind) -> None:
         sys.exit("nothing else ran")
     """,
     )
-    project.files(test_other="def test_other():\n    open('other-ran', 'w').close()\n")
+    project.files(
+        test_a_other="""
+        import os, time
+
+        def test_other():
+            while not os.path.exists("preparing"):
+                time.sleep(0.05)
+            open("other-ran", "w").close()
+        """
+    )
     table(project, 'filter = "file(test_items.py)"')
     run = kind.run("-n2")
     assert run.counts == {"passed": 7}, run.out + run.err

@@ -92,7 +92,7 @@ def test_the_database_is_another_roles(suite: Project, postgres: Postgres, worke
 def test_the_database_is_in_use(suite: Project, postgres: Postgres, driver: str, workers: str) -> None:
     psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(postgres.url(), application_name="a shell"):
-        told = (f"database `{postgres.name}` is in use", "a shell (process ", "Close these connections, or set `prepare`")
+        told = (f"database `{postgres.name}` is in use", "a shell (process ", "Close these connections, or set")
         refused(suite, workers, postgres.url(driver), *told)
 
 
@@ -106,9 +106,8 @@ def test_no_driver(suite: Project, workers: str) -> None:
         importlib.util.find_spec = lambda name, *rest: None if name in names else found(name, *rest)
         """
     )
-    refused(
-        suite, workers, "postgresql://host/app", "no driver for PostgreSQL is installed here", "pip install 'psycopg[binary]'"
-    )
+    told = ("no driver for PostgreSQL is installed here", "pip install 'psycopg[binary]'")
+    refused(suite, workers, "postgresql://host/app", *told)
 
 
 @WORKERS

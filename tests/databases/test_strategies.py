@@ -1,4 +1,4 @@
-"""Suites that fail beside each other pass with one table in ``pyproject.toml``, with the outcomes that they have serially."""
+"""Suites that fail in parallel pass with one table in ``pyproject.toml``, with the outcomes that they have serially."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``outpace.transactions``: what is done inside is undone, and inside a commit is a commit and a rollback a rollback."""
+"""``outpace.transactions``: what is done inside is undone; inside a commit is a commit, a rollback a rollback."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_an_engines_commits_stay_inside(url: Callable[[str], str], driver: str) 
             session.commit()
         with engine.begin() as connection:
             add(connection, 6, "begun")
-        with pytest.raises(ZeroDivisionError), engine.begin() as connection:
+        with pytest.raises(ZeroDivisionError), engine.begin() as connection:  # noqa: PT012
             add(connection, 7, "failed")
             raise ZeroDivisionError
         raw = engine.raw_connection()
@@ -220,7 +220,7 @@ def test_sqlite3(tmp_path: Path, isolation_level: str | None) -> None:
         connection.commit()
         with connection:
             connection.cursor().execute("insert into item values (3, 'with')")
-        with pytest.raises(ZeroDivisionError), connection:
+        with pytest.raises(ZeroDivisionError), connection:  # noqa: PT012
             connection.execute("insert into item values (4, 'failed')")
             raise ZeroDivisionError
         connection.execute("insert into item values (5, 'taken back')")
@@ -291,7 +291,7 @@ def test_asyncpg(postgres: Postgres) -> None:
                 await connection.execute("insert into item values (2, 'alone')")
             async with connection.transaction():
                 await connection.executemany("insert into item values ($1, $2)", [(3, "many")])
-            with pytest.raises(ZeroDivisionError):
+            with pytest.raises(ZeroDivisionError):  # noqa: PT012
                 async with connection.transaction():
                     await connection.execute("insert into item values (4, 'failed')")
                     raise ZeroDivisionError

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.util.concurrency import greenlet_spawn
 
 from .savepoints import Savepoints
 from .sqlite import Writer, ends_or_begins
@@ -211,8 +210,12 @@ class RolledBackAsyncEngine:
         self.engine = engine
 
     async def __aenter__(self) -> Any:
+        from sqlalchemy.util.concurrency import greenlet_spawn
+
         self._inside = await greenlet_spawn(_Inside.enter, self.engine.sync_engine)
         return self.engine
 
     async def __aexit__(self, *error: object) -> None:
+        from sqlalchemy.util.concurrency import greenlet_spawn
+
         await greenlet_spawn(self._inside.leave)
