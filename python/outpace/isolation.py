@@ -139,13 +139,14 @@ def settings(config: pytest.Config) -> Isolation:
 def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | None = None) -> dict[str, Any]:
     """All that a worker must know to be isolated in these ways. Raises ``pytest.UsageError``."""
     found = found or settings(config)
+    expose = (*found.expose, *_servers(config))
     root = os.path.realpath(config.rootpath)
     patterns = [*PASS_THROUGH, *(each.rstrip("/") for each in found.pass_through)]
     given: dict[str, Any] = {
         "kinds": [kind for kind in KINDS if kind in kinds],
         "root": root,
         "own": _own_folders() if "tmp" in kinds else [],
-        "paths": [os.path.realpath(path) for path in found.expose if path.startswith("/")],
+        "paths": [os.path.realpath(path) for path in expose if path.startswith("/")],
         "targets": [],
         "hosts": [],
         "pass": patterns,
@@ -155,13 +156,24 @@ def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | No
         "missing": found.missing,
     }
     if "ports" in kinds:
-        for each in found.expose:
+        for each in expose:
             if not each.startswith("/"):
                 _expose(each, given["targets"], given["hosts"])
         given["targets"] = list(dict.fromkeys(given["targets"]))
     if "files" in kinds:
         given["live"] = list(_live_folders(root, patterns))
     return given
+
+
+def _servers(config: pytest.Config) -> list[str]:
+    """Of databases, which workers make clones on."""
+    from .marks import settings_of
+
+    if not settings_of(config).databases:
+        return []
+    from .databases import places
+
+    return places.of_servers(config)
 
 
 def _own_folders() -> list[str]:

@@ -37,6 +37,9 @@ def addresses(config: pytest.Config) -> dict[str, str]:
 class Databases:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        cache = getattr(config, "cache", None)
+        if cache is not None:  # it makes the folder as pytest has it; alone it is too early for that
+            cache.mkdir(_FOLDER)
         self.given: dict[str, Any] = {
             "run": secrets.token_hex(5),
             "folder": _folder(config),
@@ -56,9 +59,6 @@ class Databases:
 
     def begin(self) -> None:
         """Raises ``pytest.UsageError``."""
-        cache = getattr(self.config, "cache", None)
-        if cache is not None:
-            cache.mkdir(_FOLDER)
         for each in self.clones.values():
             self._begun.append(each)
             each.begin()
