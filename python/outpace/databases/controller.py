@@ -51,7 +51,11 @@ class Databases:
 
     def of(self, worker_id: str) -> dict[str, Any]:
         """What a worker is given."""
-        return {**self.given, "environ": self.environ(worker_id)}
+        names = {
+            name: (each.server.url.database, each.server.clone_name(self.given["run"], worker_id))
+            for name, each in self.clones.items()
+        }
+        return {**self.given, "environ": self.environ(worker_id), "names": names}
 
     def environ(self, worker_id: str) -> dict[str, str]:
         named = (each for each in self.clones.values() if each.database.url_env)

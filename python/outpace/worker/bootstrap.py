@@ -177,7 +177,13 @@ def _enter_sandbox(given: dict[str, Any], channel: Channel) -> Any:
     # Its connection to what these plugins have in the controller is still to be made.
     ports = [given["workerinput"].get(name) for name in ("sock_port", "server_port")]
     own = [f"127.0.0.1:{port}" for port in ports if isinstance(port, int)]
-    return sandbox.enter_or_say({**wanted, "targets": [*wanted["targets"], *own]}, given["basetemp"], channel)
+    renames = {}
+    if given["databases"] is not None:
+        from outpace.databases import places
+
+        renames = places.renames(wanted, given["databases"])
+    targets = [*wanted["targets"], *own]
+    return sandbox.enter_or_say({**wanted, "targets": targets, "renames": renames}, given["basetemp"], channel)
 
 
 def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None) -> pytest.Config:
