@@ -303,3 +303,25 @@ def test_a_worker_that_dies_is_replaced_by_one_with_its_own(kind: Kind) -> None:
     run = kind.run("-n2")
     assert run.counts == {"failed": 1, "passed": 6}, run.out
     assert kind.clones() == []
+
+
+def test_a_server_that_goes_away_meanwhile(project: Project, postgres: Postgres) -> None:
+    """The run's connection is lost, and with it its lock: it connects again to drop what it has made."""
+    project.write("pyproject.toml", TABLE)
+    project.files(
+        test_ends_it=f"""
+        import psycopg
+
+        def test_connections_are_ended():
+            with psycopg.connect("{postgres.cluster.url()}", autocommit=True) as connection:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                    "where application_name = 'outpace' and pid <> pg_backend_pid()"
+                )
+        """
+    )
+    for workers in ("-n2", "-n0"):
+        run = project.run(*QUIET, workers, env={"DATABASE_URL": postgres.url()}, limit=LIMIT)
+        assert run.ret == 0, run.out + run.err
+        assert "clones may be left" not in run.out
+        assert postgres.cluster.databases() == [postgres.name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,24 @@ def test_sqlite3(tmp_path: Path, isolation_level: str | None) -> None:
     assert seen(real) == seen(other) == ["before"]
     real.close()
     other.close()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="new in Python 3.12")
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_sqlite3_without_implicit_transactions(autocommit: bool) -> None:
+    real = sqlite3.connect(":memory:", autocommit=autocommit)  # type: ignore[call-overload]
+    real.execute(TABLE)
+    if not autocommit:
+        real.commit()
+    with rolled_back(real) as connection:
+        connection.execute("insert into item values (1, 'committed')")
+        connection.commit()
+        connection.execute("insert into item values (2, 'taken back')")
+        connection.rollback()
+        assert connection.execute("select id from item").fetchall() == [(1,)]
+    assert real.execute("select id from item").fetchall() == []
+    assert real.autocommit is autocommit
+    real.close()
 
 
 def test_sqlite3_in_a_transaction_is_refused() -> None:

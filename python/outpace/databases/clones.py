@@ -97,6 +97,9 @@ class Clones:
         with self._told():
             try:
                 self.server.drop_run(self.place.run)
+            except DatabaseError:  # the connection may be lost: the server has been started again, say
+                self.server.close()
+                self.server.drop_run(self.place.run)
             finally:
                 self.server.close()
 

@@ -75,7 +75,9 @@ class Databases:
             try:
                 each.end()
             except pytest.UsageError as error:
-                self.config.issue_config_time_warning(pytest.PytestWarning(str(error)), stacklevel=2)
+                terminal = self.config.pluginmanager.getplugin("terminalreporter")
+                if terminal is not None:
+                    terminal.write_line(f"outpace: clones may be left, until the next run: {error}", yellow=True)
 
 
 class Alone(Databases):

@@ -9,6 +9,7 @@ import contextlib
 import getpass
 import importlib
 import importlib.util
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,8 @@ class ServerError(DatabaseError):
 
 
 def available(preferred: str = "") -> list[str]:
-    """Those installed, the address's own first."""
-    names = sorted(DRIVERS, key=lambda name: name != preferred)
+    """Those installed, the address's own first, then those that the project has imported already."""
+    names = sorted(DRIVERS, key=lambda name: (name != preferred, name not in sys.modules))
     return [name for name in names if importlib.util.find_spec(name) is not None]
 
 

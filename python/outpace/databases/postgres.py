@@ -25,7 +25,8 @@ MAINTENANCE = "postgres"
 _RUN, _TEMPLATE = 0x6F757470, 0x6F757471
 _CLONE = re.compile(r".*_outpace_(?P<owner>[0-9a-f]{10}_[0-9a-f]{4})_.+", re.S)
 _IN_USE, _NO_DATABASE, _DUPLICATE, _NO_RIGHT = "55006", "3D000", "42P04", "42501"
-_WITHOUT_FORCE = 130000  # the first version that drops a database under its users' feet
+# The first versions that drop a database under its users' feet, and that may end a session which does nothing.
+_WITH_FORCE, _ENDS_IDLE_SESSIONS = 130000, 140000
 
 
 def base_name(database: str) -> str:
@@ -139,6 +140,8 @@ class Postgres:
 
     def own(self, run: str) -> None:
         """Until ``close``, or the end of this process."""
+        if int(self.version()) >= _ENDS_IDLE_SESSIONS:
+            self.session.query("set idle_session_timeout = 0")
         self.session.query(f"select pg_advisory_lock({_RUN}, {_number(self._owner(run))})")
 
     def sweep(self) -> list[str]:
@@ -170,7 +173,7 @@ class Postgres:
     def _drop(self, name: str) -> bool:
         """False where it is another role's."""
         try:
-            if int(self.version()) >= _WITHOUT_FORCE:
+            if int(self.version()) >= _WITH_FORCE:
                 self.session.query(f"drop database if exists {identifier(name)} with (force)")
             else:
                 self._terminate(name)

@@ -39,7 +39,6 @@ class Writer:
 
     def begin(self) -> None:
         connection = self.connection
-        # From Python 3.12 a connection may be in a transaction at all times.
         self._autocommit = getattr(connection, "autocommit", None)
         if self._autocommit in (True, False):
             connection.autocommit = -1  # sqlite3.LEGACY_TRANSACTION_CONTROL
@@ -47,7 +46,8 @@ class Writer:
         connection.isolation_level = None
         self._timeout = self.execute("PRAGMA busy_timeout")[0]
         self.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
-        self.execute("BEGIN IMMEDIATE")
+        if self._autocommit is not False or not connection.in_transaction:
+            self.execute("BEGIN IMMEDIATE")
 
     def end(self) -> None:
         """After the rollback."""
@@ -135,7 +135,8 @@ class RolledBackSqlite:
 
     def __enter__(self) -> Any:
         real = self.connection
-        if real.in_transaction:
+        # From Python 3.12 a connection may be in a transaction at all times: that one is undone.
+        if real.in_transaction and getattr(real, "autocommit", None) is not False:
             raise RuntimeError("rolled_back(connection): the connection is in a transaction: commit or roll back first")
         self._writer = Writer(real, lambda statement: real.execute(statement).fetchone())
         self._writer.begin()
