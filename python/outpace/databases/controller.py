@@ -64,8 +64,8 @@ class Databases:
     def begin(self) -> None:
         """Raises ``pytest.UsageError``."""
         for each in self.clones.values():
-            self._begun.append(each)
             each.begin()
+            self._begun.append(each)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:

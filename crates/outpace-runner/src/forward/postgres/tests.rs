@@ -25,8 +25,7 @@ fn renames() -> Renames {
 #[test]
 fn the_database_is_renamed_and_nothing_else() {
     let given = packet(&[("user", "app"), ("database", "app"), ("application_name", "app")]);
-    let wanted =
-        packet(&[("user", "app"), ("application_name", "app"), ("database", "app_outpace_gw0")]);
+    let wanted = packet(&[("user", "app"), ("application_name", "app"), ("database", "app_outpace_gw0")]);
     assert_eq!(rewrite(&given, &renames()), wanted);
 }
 
