@@ -175,6 +175,21 @@ def test_the_engine_is_wrong(project: Project, engine: str, told: str) -> None:
     assert f"[tool.outpace.databases.app]: {told}" in run.out, run.out
 
 
+def test_the_project_sets_the_variable_itself(suite: Project) -> None:
+    """Over the worker's own, where the application reads it on import; not where it only sets what is missing."""
+    suite.write("app.py", "import os\nurl = os.environ['DATABASE_URL']\n")
+    suite.files(
+        conftest="import os\nos.environ['DATABASE_URL'] = 'sqlite:///app.db'\nimport app\n",
+        test_a="import app\ndef test_one(): assert 'gw' in app.url\n",
+    )
+    run = suite.run(*QUIET, "-n2", limit=LIMIT)
+    assert run.ret == 4, run.out + run.err
+    assert "DATABASE_URL is set by the project itself, over the address of the worker's clone" in run.out + run.err
+    suite.files(conftest="import os\nos.environ.setdefault('DATABASE_URL', 'sqlite:///app.db')\nimport app\n")
+    run = suite.run(*QUIET, "-n2", limit=LIMIT)
+    assert run.ret == 0, run.out + run.err
+
+
 def test_several_databases_have_no_only_one(project: Project, tmp_path: Path) -> None:
     project.write(
         "pyproject.toml",

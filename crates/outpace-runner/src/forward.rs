@@ -42,7 +42,7 @@ pub(crate) struct Forwards {
 
 impl Forwards {
     /// What comes to the listener is connected to `target` from now on. Behind the address there may be names of
-    /// PostgreSQL databases to be exchanged.
+    /// `PostgreSQL` databases to be exchanged.
     pub(crate) fn add(&mut self, peer: Peer, listener: Option<OwnedFd>, target: &str) {
         let Some(listener) = listener else { return };
         let orders = self.orders.get_or_insert_with(start);

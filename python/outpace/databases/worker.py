@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,6 +67,7 @@ class OwnDatabases:
         if name not in self._pending:
             return
         try:
+            self._check_variable(name)
             self._pending[name].make(self.worker)
         except pytest.UsageError as error:
             self._failed[name] = error
@@ -74,6 +76,15 @@ class OwnDatabases:
         del self._pending[name]
         if hasattr(self.config, "workerinput"):
             self.clones[name].server.close()  # the controller's connection is the one that owns
+
+    def _check_variable(self, name: str) -> None:
+        """What has read an address that somebody else put there would share its database with all workers."""
+        database, address = self.clones[name].database, self.clones[name].address_of(self.worker)
+        if database.url_env and os.environ.get(database.url_env) != address:
+            raise pytest.UsageError(
+                f"{database.place}: {database.url_env} is set by the project itself, over the address of the worker's "
+                f"clone: set it only where it is missing, with os.environ.setdefault({database.url_env!r}, ...)"
+            )
 
     def _end_run(self, error: pytest.UsageError) -> None:
         """A worker's test fails, and the run ends with this; alone it is the run that this is raised in."""

@@ -1,4 +1,4 @@
-//! A PostgreSQL client introduces itself with the name of its database: here it gets another one.
+//! A `PostgreSQL` client introduces itself with the name of its database: here it gets another one.
 //!
 //! Pure but for [`introduce`], which passes on what a client says until the server is to answer.
 
