@@ -10,7 +10,7 @@ import glob
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 import pytest
@@ -174,7 +174,7 @@ class Clones:
             self.hook.call(self.database.name, text)
 
     @contextlib.contextmanager
-    def _told(self):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _told(self) -> Iterator[None]:
         try:
             yield
         except DatabaseError as error:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAINTENANCE = "postgres"
 # The first of the two numbers of an advisory lock says what it is for.
 _RUN, _TEMPLATE = 0x6F757470, 0x6F757471
-_CLONE = re.compile(r".*_outpace_(?P<owner>[0-9a-f]{10}_[0-9a-f]{4})_.+", re.S)
+_CLONE = re.compile(r".*_outpace_(?P<owner>[0-9a-f]{10}_[0-9a-f]{6})_.+", re.S)
 _IN_USE, _NO_DATABASE, _DUPLICATE, _NO_RIGHT = "55006", "3D000", "42P04", "42501"
 # The first versions that drop a database under its users' feet, and that may end a session which does nothing.
 _WITH_FORCE, _ENDS_IDLE_SESSIONS = 130000, 140000
@@ -31,7 +31,7 @@ _WITH_FORCE, _ENDS_IDLE_SESSIONS = 130000, 140000
 
 def base_name(database: str) -> str:
     """How names begin: names of databases have at most 63 bytes."""
-    return re.sub(r"\W", "_", database.lower(), flags=re.ASCII)[:20]
+    return re.sub(r"\W", "_", database.lower(), flags=re.ASCII)[:18]
 
 
 class Postgres:
@@ -41,7 +41,7 @@ class Postgres:
         self.url = url
         self.table = table
         self._session: Session | None = None
-        self._mark = f"{zlib.crc32(table.encode()) & 0xFFFF:04x}"
+        self._mark = f"{zlib.crc32(table.encode()) & 0xFFFFFF:06x}"
 
     # -- names
 

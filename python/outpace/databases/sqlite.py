@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .urls import Url
 
 _PATIENCE = 20.0
+_BUSY, _LOCKED = 5, 6  # named in `sqlite3` from Python 3.11 only
 
 
 class Sqlite:
@@ -168,9 +169,5 @@ def _open(path: str, timeout: float = _PATIENCE) -> sqlite3.Connection:
 
 
 def _give_up(until: float, status: int, source: str) -> None:
-    if status in (sqlite3_BUSY, sqlite3_LOCKED) and time.monotonic() > until:
+    if status in (_BUSY, _LOCKED) and time.monotonic() > until:
         raise InUse(f"{source} is locked by another connection for longer than {_PATIENCE:g} s: close it")
-
-
-# Named in `sqlite3` from Python 3.11 only.
-sqlite3_BUSY, sqlite3_LOCKED = 5, 6

@@ -41,12 +41,13 @@ class Url(NamedTuple):
         found = _URL.fullmatch(self.text)
         assert found is not None
         path = f"/{name}" if self.dialect == SQLITE else "/" + quote(name, safe="")
-        return f"{found['scheme']}://{found['authority']}{path}{found['query'] or ''}"
+        query = re.sub(r"(?<=[?&])dbname=[^&]*(&|$)", "", found["query"] or "").rstrip("?&")  # it would come first
+        return f"{found['scheme']}://{found['authority']}{path}{query}"
 
     @property
     def shown(self) -> str:
         """Without the password."""
-        return self.text.replace(f":{quote(self.password, safe='')}@", ":***@") if self.password else self.text
+        return _without_password(self.text)
 
 
 def parse(text: str) -> Url:
@@ -90,7 +91,8 @@ def parse(text: str) -> Url:
 
 
 def _without_password(text: str) -> str:
-    return re.sub(r"(//[^:@/]*):[^@]*@", r"\1:***@", text)
+    text = re.sub(r"(//[^:@/]*):.*@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", text)
 
 
 def sqlite_path(url: Url, folder: str) -> str:
