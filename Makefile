@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 PLUGINS := .venv-plugins
+DATABASES := .venv-databases
 BIN := $(VENV)/bin
 CARGO_TEST := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "cargo nextest run" || echo "cargo test")
 RUST := $(shell git ls-files 'crates/*' Cargo.toml Cargo.lock 2>/dev/null)
@@ -24,7 +25,7 @@ test-rust:
 again = $(1) || $(1) --lf || $(1) --lf
 
 # Folder by folder: each has fixtures of its own. Those with -n run in parallel, under outpace itself.
-test-python: $(VENV)/.installed $(PLUGINS)/.installed
+test-python: $(VENV)/.installed $(PLUGINS)/.installed $(DATABASES)/.installed
 	$(BIN)/python -m pytest -q tests/protocol
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/contract)
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/serial)
@@ -41,6 +42,7 @@ test-python: $(VENV)/.installed $(PLUGINS)/.installed
 	cd examples/trading && ../../$(BIN)/python -m pytest -q -n 2
 	$(call again,$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/repair)
 	$(call again,$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/plugins)
+	$(call again,$(DATABASES)/bin/python -m pytest -q $(QUIET) tests/databases)
 	$(MAKE) parity-fast
 
 # The plugins under test are installed; the outer run is not to load them.
@@ -94,5 +96,12 @@ $(PLUGINS)/.installed: dist/.built tests/plugins/requirements.txt tests/repair/r
 	$(PLUGINS)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
 	touch $@
 
+# Drivers and frameworks; the PostgreSQL server is the system's, and its tests are skipped where there is none.
+$(DATABASES)/.installed: dist/.built tests/databases/requirements.txt
+	$(PYTHON) -m venv $(DATABASES)
+	$(DATABASES)/bin/pip install -q -r tests/databases/requirements.txt
+	$(DATABASES)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
+	touch $@
+
 clean:
-	rm -rf dist $(VENV) $(PLUGINS) target .cache
+	rm -rf dist $(VENV) $(PLUGINS) $(DATABASES) target .cache

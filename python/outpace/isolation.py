@@ -139,15 +139,19 @@ def settings(config: pytest.Config) -> Isolation:
 def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | None = None) -> dict[str, Any]:
     """All that a worker must know to be isolated in these ways. Raises ``pytest.UsageError``."""
     found = found or settings(config)
+    servers = _servers(config)
+    expose = (*found.expose, *servers.values())
     root = os.path.realpath(config.rootpath)
     patterns = [*PASS_THROUGH, *(each.rstrip("/") for each in found.pass_through)]
     given: dict[str, Any] = {
         "kinds": [kind for kind in KINDS if kind in kinds],
         "root": root,
         "own": _own_folders() if "tmp" in kinds else [],
-        "paths": [os.path.realpath(path) for path in found.expose if path.startswith("/")],
+        "paths": [os.path.realpath(path) for path in expose if path.startswith("/")],
         "targets": [],
         "hosts": [],
+        # Of targets that are servers of cloned databases, the tables.
+        "servers": {},
         "pass": patterns,
         "live": [],
         "home": found.home and "tmp" in kinds,
@@ -155,13 +159,30 @@ def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | No
         "missing": found.missing,
     }
     if "ports" in kinds:
-        for each in found.expose:
+        for each in expose:
             if not each.startswith("/"):
                 _expose(each, given["targets"], given["hosts"])
+        for name, each in servers.items():
+            if not each.startswith("/"):
+                here: list[str] = []
+                _expose(each, here, [])
+                for target in here:
+                    given["servers"].setdefault(target, []).append(name)
         given["targets"] = list(dict.fromkeys(given["targets"]))
     if "files" in kinds:
         given["live"] = list(_live_folders(root, patterns))
     return given
+
+
+def _servers(config: pytest.Config) -> dict[str, str]:
+    """Of databases, which workers make clones on; by table."""
+    from .marks import settings_of
+
+    if not settings_of(config).databases:
+        return {}
+    from .databases import places
+
+    return places.of_servers(config)
 
 
 def _own_folders() -> list[str]:

@@ -158,7 +158,7 @@ def evaluate(config: pytest.Config, items: Sequence[pytest.Item]) -> Marks:
             fact = fact or Fact()
             _apply_mark(fact, mark, item)
         if settings.overrides:
-            subject = _subject(item)
+            subject = subject_of(item)
             applying = [each for each in enumerate(settings.overrides) if each[1].filter.matches(subject)]
             for number, override in applying:
                 unmatched.pop(number, None)
@@ -234,7 +234,7 @@ def _some_outlive(item: pytest.Item, subject: Subject, wanted: Sequence[Matcher]
     return any(pytest_private.fixture_scope(item, name) != "function" for name in names)
 
 
-def _subject(item: pytest.Item) -> Subject:
+def subject_of(item: pytest.Item) -> Subject:
     from .filters import Subject
 
     fixtures: Sequence[str] = getattr(item, "fixturenames", ())

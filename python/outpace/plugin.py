@@ -14,6 +14,7 @@ import pytest
 
 from . import debugger, entry, forked_start, marks, own_process, timeouts
 from .controller import elastic, heap, history, memory, retries, shown
+from .database_fixtures import outpace_database_url, outpace_database_urls, outpace_rollback
 from .fixtures import free_port, free_ports, worker_cache_dir, worker_slot, worker_tmp_path
 from .launch import Coordinator, LaunchError
 
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
 START_METHODS = ("auto", "fork", "spawn")
 
-__all__ = ["free_port", "free_ports", "worker_cache_dir", "worker_slot", "worker_tmp_path"]
+__all__ = [
+    "free_port",
+    "free_ports",
+    "outpace_database_url",
+    "outpace_database_urls",
+    "outpace_rollback",
+    "worker_cache_dir",
+    "worker_slot",
+    "worker_tmp_path",
+]
 
 _coordinator_key = pytest.StashKey[Coordinator]()
 
@@ -106,6 +116,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         from . import worker_env
 
         worker_env.apply_early(early_config, marks.settings_of(early_config).env)
+    distributes = _will_distribute(early_config.known_args_namespace)
+    if not distributes and not _in_worker() and marks.settings_of(early_config).databases:
+        from .databases import roles
+
+        roles.enter_early(early_config)
     yield
 
 
@@ -195,14 +210,23 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if not session.config.pluginmanager.hasplugin("dsession"):
-        _close(session.config)
+    config = session.config
+    if not config.pluginmanager.hasplugin("dsession"):
+        _close(config)
+    if marks.settings_of(config).databases:
+        from .databases import roles
+
+        roles.take(config)
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
+def pytest_report_header(config: pytest.Config) -> str | list[str] | None:
     """Runs that outpace does not drive have no workers to isolate."""
-    if type(config.pluginmanager.getplugin("dsession")).__module__.startswith("outpace."):
+    session = config.pluginmanager.getplugin("dsession")
+    if type(session).__module__.startswith("outpace."):
         return None
+    databases = marks.settings_of(config).databases.values()
+    if session is not None and any(each.strategy == "clone" for each in databases):
+        return "outpace: databases are not cloned: that is for outpace's workers"
     if config.getoption("outpace_isolate") is None and marks.settings_of(config).isolate is None:
         return None
     from . import isolation

@@ -20,7 +20,7 @@ from . import amounts, filters
 if TYPE_CHECKING:
     from .settings import Settings
 
-_TABLES = ("resources", "overrides", "isolate", "env")
+_TABLES = ("resources", "overrides", "isolate", "env", "databases")
 _KEYS = ("filter", "serial", "resources", "timeout", "own_process")
 
 
@@ -54,6 +54,11 @@ def read(settings: Settings, text: str) -> None:
         from . import worker_env
 
         settings.env = worker_env.read(reader, reader.dict_at(env, "env"))
+    if "databases" in reader.table:
+        from .databases import settings as databases
+
+        settings.databases = databases.read(reader, reader.dict_at(reader.table["databases"], "databases"))
+        settings.overrides += databases.serial_overrides(settings.databases)
 
 
 class Reader:
@@ -111,7 +116,7 @@ class Reader:
         own_process = table.get("own_process", False)
         if not isinstance(own_process, bool):
             raise self.error("`own_process` must be true or false", self.line_of("own_process", start))
-        return Override(self._filter(table["filter"], line), serial, resources, timeout, own_process, place)
+        return Override(self.filter_at(table["filter"], line), serial, resources, timeout, own_process, place)
 
     def _timeout(self, value: object, line: int | None) -> float | None:
         if value is None:
@@ -133,7 +138,7 @@ class Reader:
                     raise self.error(f"resource `{name}`: {error}", line) from None
         return needs
 
-    def _filter(self, text: object, line: int | None) -> filters.Filter:
+    def filter_at(self, text: object, line: int | None) -> filters.Filter:
         if not isinstance(text, str):
             raise self.error("`filter` must be a string", line)
         try:

@@ -1,4 +1,4 @@
-"""The project's settings for outpace: resources, overrides, what workers have of their own.
+"""The project's settings for outpace: resources, overrides, what workers have of their own, databases.
 
 Read by the controller before anything else happens, so that a mistake costs no run, and again where the tests are. A
 project that has none pays for a look at its ``pyproject.toml`` only.
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .databases.settings import Database
     from .isolation import Isolation
     from .pyproject import Override, Resource
 
@@ -21,6 +22,7 @@ class Settings:
         self.overrides: list[Override] = []
         self.isolate: Isolation | None = None
         self.env: dict[str, str] = {}
+        self.databases: dict[str, Database] = {}
 
     def resource(self, name: str) -> Resource:
         """There is one of what is not declared; of memory, what the machine has."""

@@ -25,6 +25,10 @@ use tokio::task::JoinSet;
 /// How long nothing is accepted after it has failed: there may be no descriptors left.
 const PAUSE: Duration = Duration::from_millis(50);
 
+mod postgres;
+
+use postgres::Renames;
+
 enum Order {
     Add(Peer, OwnedFd, String),
     End(Peer),
@@ -37,7 +41,8 @@ pub(crate) struct Forwards {
 }
 
 impl Forwards {
-    /// What comes to the listener is connected to `target` from now on.
+    /// What comes to the listener is connected to `target` from now on. Behind the address there may be names of
+    /// `PostgreSQL` databases to be exchanged.
     pub(crate) fn add(&mut self, peer: Peer, listener: Option<OwnedFd>, target: &str) {
         let Some(listener) = listener else { return };
         let orders = self.orders.get_or_insert_with(start);
@@ -95,28 +100,31 @@ async fn serve(listener: OwnedFd, target: &str) -> io::Result<()> {
             while connections.try_join_next().is_some() {}
         }
     }
+    let (target, renames) = postgres::split(target);
     let address: SocketAddr = target.parse().map_err(io::Error::other)?;
     let listener = std::net::TcpListener::from(listener);
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     loop {
         match listener.accept().await {
-            Ok((inside, _)) => drop(connections.spawn(join(inside, address))),
+            Ok((inside, _)) => drop(connections.spawn(join(inside, address, renames.clone()))),
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn join(inside: TcpStream, address: SocketAddr) {
-    let Ok(outside) = TcpStream::connect(address).await else {
+async fn join(mut inside: TcpStream, address: SocketAddr, renames: Renames) {
+    let Ok(mut outside) = TcpStream::connect(address).await else {
         // A reset is the nearest to the refusal that it met.
         let _ = inside.set_zero_linger();
         return;
     };
     // Questions and answers pass at once, as they would without us.
     let _ = (inside.set_nodelay(true), outside.set_nodelay(true));
-    pass(inside, outside).await;
+    if renames.is_empty() || postgres::introduce(&mut inside, &mut outside, &renames).await.is_ok() {
+        pass(inside, outside).await;
+    }
 }
 
 async fn join_abstract(inside: UnixStream, name: String) {

@@ -22,6 +22,7 @@ from outpace.wire import Kind
 if TYPE_CHECKING:
     import pytest
 
+    from outpace.databases.controller import Databases
     from outpace.launch import Coordinator
 
 
@@ -118,6 +119,7 @@ class Nodes(NodeManager):  # type: ignore[misc]
         # What workers have of their own, by the settings; and whether the first one is never a template.
         self.isolate: dict[str, Any] | None = None
         self.always_spawned = False
+        self.databases: Databases | None = None
 
     def setup_nodes(self, putevent: Any) -> list[WorkerController]:
         self.begins_with = len(self.specs)
@@ -157,6 +159,7 @@ class Nodes(NodeManager):  # type: ignore[misc]
             "cwd": os.getcwd(),
             "env": settings_of(config).env,
             "isolate": self.isolate,
+            "databases": self.databases.of(node.gateway.id) if self.databases is not None else None,
             # The first may yet become the template.
             "isolate_early": self.always_spawned or node.number != min(self.by_number),
         }

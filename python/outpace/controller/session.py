@@ -18,6 +18,7 @@ from xdist.dsession import DSession, WorkerStatus
 from xdist.workermanage import unserialize_warning_message
 
 from outpace import __version__, collection, plain, pytest_private
+from outpace.marks import settings_of
 from outpace.wire import Closed, Kind, WireError
 
 from . import elastic, heap, shown, workers
@@ -38,6 +39,7 @@ from .scheduling import Coordinated, coordinated
 if TYPE_CHECKING:
     from xdist.remote import Producer
 
+    from outpace.databases.controller import Databases
     from outpace.launch import Coordinator
     from outpace.timeouts import Timeouts
 
@@ -62,6 +64,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.interrupts = Interrupts()
         self.marked = Marked(config)
         self.history = History(config)
+        self.databases = _databases(config)
         self.isolated = Isolated(self)
         self.retries = Retries(self, 0 if config.option.dist == "each" else retry_times(config))
         self.crashes = Crashes(self)
@@ -112,8 +115,11 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         pytest_private.append_to_log_file(self.config)
         nodes.isolate, nodes.always_spawned = self.isolated.given, self.start_method == "spawn"
         self.replay = Replay(self, nodes.testrunuid)
+        nodes.databases = self.databases
         self._active_nodes.update(nodes.setup_nodes(self.queue.put))
         self._session = session
+        if self.databases is not None:
+            self.databases.begin()  # while workers start; no test runs before the plan is sent
 
     @pytest.hookimpl(trylast=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> Any:
@@ -438,3 +444,13 @@ class OutpaceSession(DSession):  # type: ignore[misc]
     def forget(self, node: Node) -> None:
         if self.sched is not None and node in self.sched.nodes:
             self.sched.remove_node(node)
+
+
+def _databases(config: pytest.Config) -> Databases | None:
+    if not any(each.strategy == "clone" for each in settings_of(config).databases.values()):
+        return None
+    from outpace.databases.controller import Databases
+
+    databases = Databases(config)
+    config.pluginmanager.register(databases, "outpace-databases")
+    return databases

@@ -85,6 +85,7 @@ def _run(
     live = _begin_live(given)
     workerinput = RecordingInput(given["workerinput"], given["per_worker_keys"])
     environ = TracedEnviron(_own_variables(given))
+    databases = given["databases"]
     forkable = Forkable(environ, workerinput)
     environ.install()
     worker = None
@@ -92,6 +93,10 @@ def _run(
     try:
         sandbox = _enter_sandbox(given, channel)
         config = _configure(given, forkable, ahead)
+        if databases is not None:
+            from outpace.databases.worker import given_key
+
+            config.stash[given_key] = databases
         worker = WorkerSession(config, channel, shared, lane, forkable)
         worker.measures = given["measures"]
         worker.isolate = given["isolate"]
@@ -146,13 +151,17 @@ def _begin_live(given: dict[str, Any]) -> Any:
 
 def _own_variables(given: dict[str, Any]) -> frozenset[str]:
     """Set those of the project's settings; those that differ between workers are to be watched."""
-    table = given["env"]
-    if not table:
-        return frozenset()
-    from outpace import worker_env
+    table, databases = given["env"], given["databases"]
+    names: frozenset[str] = frozenset()
+    if table:
+        from outpace import worker_env
 
-    worker_env.apply(table, given["workerinput"]["workerid"], given["workerinput"]["testrunuid"])
-    return worker_env.of_workers(table)
+        worker_env.apply(table, given["workerinput"]["workerid"], given["workerinput"]["testrunuid"])
+        names = worker_env.of_workers(table)
+    if databases is not None:
+        os.environ.update(databases["environ"])
+        names |= databases["environ"].keys()
+    return names
 
 
 def _enter_sandbox(given: dict[str, Any], channel: Channel) -> Any:
@@ -169,7 +178,13 @@ def _enter_sandbox(given: dict[str, Any], channel: Channel) -> Any:
     # Its connection to what these plugins have in the controller is still to be made.
     ports = [given["workerinput"].get(name) for name in ("sock_port", "server_port")]
     own = [f"127.0.0.1:{port}" for port in ports if isinstance(port, int)]
-    return sandbox.enter_or_say({**wanted, "targets": [*wanted["targets"], *own]}, given["basetemp"], channel)
+    renames = {}
+    if given["databases"] is not None:
+        from outpace.databases import places
+
+        renames = places.renames(wanted, given["databases"])
+    targets = [*wanted["targets"], *own]
+    return sandbox.enter_or_say({**wanted, "targets": targets, "renames": renames}, given["basetemp"], channel)
 
 
 def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None) -> pytest.Config:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["WORKER_VARIABLE", "Baseline", "Finding", "Read", "RecordingInput", "TracedEnviron", "findings", "snapshot"]
 
+# Packages that copy the environment to find in it what the project has declared.
+_SETTINGS = ("pydantic_settings", "pydantic", "environs", "environ", "decouple", "dynaconf", "goodconf")
+
 _GRPC_THREADS = ("grpc_", "event_engine", "resolver-execut", "default-execut", "timer_manager")
 
 
@@ -79,17 +82,24 @@ def _reads(reads: Iterable[Read], variables: frozenset[str], config: pytest.Conf
     """One finding per place.
 
     Settings libraries and calls of subprocesses copy the whole environment and never look at the worker's id, so a copy
-    counts only if the text of the file that made it has the name.
+    counts only if the text of the file that made it has the name. Another variable is what settings libraries look for.
     """
     seen = set()
     for read in reads:
         place = (read.filename, read.lineno)
-        if read.harmless or place in seen or (read.kind == "whole" and not _mentions(read.filename, read.name)):
+        if read.harmless or place in seen or (read.kind == "whole" and not _is_looked_for(read)):
             continue
         seen.add(place)
         where = f"{_shorten(read.filename, str(config.rootpath))}:{read.lineno}"
         name = read.name if read.name in variables else f'workerinput["{read.name}"]'
         yield Finding("worker-id", f"{where} read {name} before the fork")
+
+
+def _is_looked_for(read: Read) -> bool:
+    """Of a copy of everything."""
+    if read.name != WORKER_VARIABLE and any(f"{os.sep}{name}{os.sep}" in read.filename for name in _SETTINGS):
+        return True
+    return _mentions(read.filename, read.name)
 
 
 def _mentions(filename: str, name: str) -> bool:

@@ -37,6 +37,11 @@ def enter(worker: WorkerSession, basetemp: str | None) -> None:
         given = {**worker.isolate, "kinds": kinds}
         if "ports" in kinds:
             leases.slot()  # in a network of its own, every worker would have the first one
+        if given["servers"]:
+            from outpace.databases import places
+            from outpace.databases import worker as databases
+
+            given["renames"] = places.renames(given, worker.config.stash.get(databases.given_key, None))
         basetemp = basetemp or worker.config.option.basetemp
         watch(worker, sandbox.enter_or_say(given, basetemp, worker.channel))
 

@@ -315,7 +315,9 @@ def _enter_network(given: dict[str, Any], channel: Channel | None, low_ports: st
         for number, target in enumerate(given["targets"]):
             listeners.append(_listener(target, number))
         if channel is not None:
-            _hand_over(channel, given["targets"], [each.fileno() for each in listeners])
+            renames = given.get("renames", {})
+            targets = ["\0".join([each, *renames.get(each, ())]) for each in given["targets"]]
+            _hand_over(channel, targets, [each.fileno() for each in listeners])
     finally:
         for each in listeners:
             each.close()

@@ -178,6 +178,11 @@ def _become_worker(
             from outpace import worker_env
 
             worker_env.apply(given["env"], identity.worker_id, str(workerinput["testrunuid"]))
+        if given["databases"] is not None:
+            from outpace.databases.worker import given_key
+
+            worker.config.stash[given_key] = given["databases"]
+            os.environ.update(given["databases"]["environ"])
         if worker.isolate is not None:
             from . import isolating
 

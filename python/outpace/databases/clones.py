@@ -1,0 +1,190 @@
+"""What a run does with the databases of one table: a template, prepared once, and a clone of it for each worker.
+
+Names are made of the run and the worker, so that addresses are known before there is anything behind them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Union
+
+import pytest
+
+from . import urls
+from .errors import DatabaseError
+from .postgres import Postgres
+from .sqlite import Sqlite
+
+if TYPE_CHECKING:
+    from .settings import Database
+
+# Where a command finds the address if the table names no variable.
+VARIABLE = "OUTPACE_DATABASE_URL"
+# So many templates of a table are kept: one a branch, say.
+MOST_TEMPLATES = 3
+_FORMAT = "1"
+_SHOWN_LINES = 15
+
+Server = Union[Postgres, Sqlite]
+
+
+class Place(NamedTuple):
+    """What all processes of a run must agree about."""
+
+    run: str
+    folder: str
+    cwd: str
+    root: str
+
+
+class Hook(NamedTuple):
+    """The project's ``pytest_outpace_prepare_database``: what it does, and the files that say so."""
+
+    call: Callable[[str, str], object]
+    files: Sequence[str]
+
+
+def address(database: Database) -> str:
+    """What the user says. Raises ``pytest.UsageError``."""
+    text = os.environ.get(database.url_env) if database.url_env else None
+    text = text or database.url
+    if not text:
+        raise pytest.UsageError(
+            f"{database.place}: the environment variable {database.url_env} is not set (`url-env`), and there is no "
+            "`url` in its place"
+        )
+    try:
+        urls.parse(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"{database.place}: {database.url_env or '`url`'}: {error}") from None
+    return text
+
+
+class Clones:
+    def __init__(self, database: Database, text: str, place: Place, hook: Hook | None) -> None:
+        self.database = database
+        self.place = place
+        self.hook = hook
+        url = urls.parse(text)
+        self.server: Server = (
+            Postgres(url, database.name)
+            if url.dialect == urls.POSTGRESQL
+            else Sqlite(url, database.name, place.folder, place.cwd)
+        )
+
+    @property
+    def is_prepared(self) -> bool:
+        return bool(self.database.prepare) or self.hook is not None
+
+    def address_of(self, worker: str) -> str:
+        return self.server.address(self.server.clone_name(self.place.run, worker))
+
+    # -- the controller's part. All of it raises `pytest.UsageError`.
+
+    def begin(self) -> None:
+        """Whatever will be in the way is told before any test runs; what dead runs have left goes."""
+        with self._told():
+            self.server.check(copies_source=not self.is_prepared)
+            self.server.own(self.place.run)
+            self.server.sweep()
+
+    def end(self) -> None:
+        with self._told():
+            try:
+                self.server.drop_run(self.place.run)
+            except DatabaseError:  # the connection may be lost: the server has been started again, say
+                self.server.close()
+                self.server.drop_run(self.place.run)
+            finally:
+                self.server.close()
+
+    # -- a worker's part
+
+    def make(self, worker: str) -> None:
+        """The worker's clone; the first one that comes prepares the template meanwhile."""
+        with self._told():
+            self.server.clone(self._template(), self.server.clone_name(self.place.run, worker))
+
+    def _template(self) -> str | None:
+        if not self.is_prepared:
+            return None
+        server = self.server
+        kept = bool(self.database.fingerprint)
+        name = server.template_name(self._fingerprint()) if kept else server.clone_name(self.place.run, "template")
+        if not server.exists(name):
+            with server.locked(name):
+                if not server.exists(name):
+                    with server.making(name) as draft:
+                        self._fill(server.address(draft))
+                    if kept:
+                        server.forget_templates(name, MOST_TEMPLATES)
+        return name
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+
+        def add(text: str | bytes) -> None:
+            data = text.encode() if isinstance(text, str) else text
+            digest.update(len(data).to_bytes(8, "little") + data)
+
+        for text in (_FORMAT, self.database.name, self.server.version(), *self.database.prepare):
+            add(text)
+        for path in self._inputs():
+            add(os.path.relpath(path, self.place.root))
+            with open(path, "rb") as file:
+                add(file.read())
+        return digest.hexdigest()
+
+    def _inputs(self) -> list[str]:
+        found = set(self.hook.files if self.hook is not None else ())
+        for pattern in self.database.fingerprint:
+            paths = glob.glob(os.path.join(glob.escape(self.place.root), pattern), recursive=True)
+            files = [path for path in paths if os.path.isfile(path) and "__pycache__" not in path]
+            if not files:
+                raise DatabaseError(f"`fingerprint`: {pattern!r} matches no file in {self.place.root}")
+            found.update(files)
+        return sorted(found)
+
+    def _fill(self, text: str) -> None:
+        name = self.database.url_env or VARIABLE
+        environ = {**os.environ, VARIABLE: text, name: text}
+        for command in self.database.prepare:
+            done = subprocess.run(
+                command,
+                shell=True,
+                cwd=self.place.root,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            if done.returncode:
+                lines = done.stdout.decode("utf-8", "replace").rstrip().splitlines()[-_SHOWN_LINES:]
+                said = "".join(f"\n  {line}" for line in lines)
+                raise DatabaseError(
+                    f"`prepare` failed: {command!r} ended with exit code {done.returncode}, with an empty database's "
+                    f"address in {name}{said}"
+                )
+        if self.hook is not None:
+            self.hook.call(self.database.name, text)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError as error:
+            raise pytest.UsageError(f"{self.database.place}: {error}") from error
+
+
+def hook_of(config: pytest.Config) -> Hook | None:
+    caller = config.hook.pytest_outpace_prepare_database
+    implementations = caller.get_hookimpls()
+    if not implementations:
+        return None
+    files = [each.function.__code__.co_filename for each in implementations]
+    return Hook(lambda name, url: caller(config=config, name=name, url=url), files)
