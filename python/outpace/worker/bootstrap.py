@@ -63,13 +63,13 @@ def _import_ahead() -> None:
     """What the session will import anyway, as long as there is nothing else to do."""
     import _pytest.config
 
-    from . import session
+    from . import costs, session
 
     # Plugins of pytest's own are imported when they are registered; they are not subject to assertion rewriting.
     for name in _pytest.config.default_plugins:
         __import__(f"_pytest.{name}")
     platform.platform()  # each worker tells it; it reads the interpreter's file, once
-    del session
+    del costs, session
 
 
 def _run(

@@ -1,7 +1,7 @@
 """What a test costs: time and CPU of each phase, and by how much it raised the process's peak memory.
 
-For the history alone; where none is kept nothing here is imported. A short test costs some microseconds more by it. CPU
-of child processes counts once they have been waited for.
+For the history alone. A short test costs some microseconds more by it. CPU of child processes counts once they have
+been waited for.
 """
 
 from __future__ import annotations
