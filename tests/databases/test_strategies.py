@@ -72,13 +72,14 @@ def shop(request: pytest.FixtureRequest, project: Project, tmp_path: Path) -> Sh
     return Shop(request, project, tmp_path, request.param)
 
 
-def as_serially(shop: Shop, *args: str) -> Run:
-    serial, parallel = shop.run("-n0"), shop.run(*args)
+def as_serially(shop: Shop, *args: str, times: int = 1) -> None:
+    serial = shop.run("-n0")
     assert serial.ret == 0, serial.out
-    assert outcomes.outcome_table(parallel.recorded) == outcomes.outcome_table(serial.recorded), parallel.out
-    assert parallel.ret == 0
-    assert shop.left() == []
-    return parallel
+    for _ in range(times):
+        parallel = shop.run(*args)
+        assert outcomes.outcome_table(parallel.recorded) == outcomes.outcome_table(serial.recorded), parallel.out
+        assert parallel.ret == 0
+        assert shop.left() == []
 
 
 @pytest.mark.parametrize("shop", SUITES, indirect=True)
@@ -92,15 +93,13 @@ def test_each_suite_passes_with_clones_and_fails_without(shop: Shop) -> None:
 @pytest.mark.parametrize("shop", ["psycopg", "sqlite3"], indirect=True)
 def test_clones_again_and_again(shop: Shop, method: str) -> None:
     shop.project.write("pyproject.toml", CLONE)
-    for _ in range(5):
-        as_serially(shop, "-n4", "--start-method", method)
+    as_serially(shop, "-n4", "--start-method", method, times=5)
 
 
 @pytest.mark.parametrize("shop", ["sqlalchemy", "sqlalchemy-sqlite", "fastapi"], indirect=True)
 def test_a_suite_passes_in_transactions(shop: Shop) -> None:
     shop.project.write("pyproject.toml", TRANSACTION)
-    for _ in range(2):
-        as_serially(shop, "-n4")
+    as_serially(shop, "-n4", times=2)
     if shop.postgres is not None:
         assert shop.postgres.sql("select count(*) from item") == ["0"]
 
@@ -119,8 +118,7 @@ def test_an_asynchronous_suite_passes_in_transactions(shop: Shop) -> None:
                 yield
         """
     )
-    for _ in range(2):
-        as_serially(shop, "-n4")
+    as_serially(shop, "-n4", times=2)
 
 
 @pytest.mark.parametrize("shop", ["psycopg", "psycopg2", "sqlite3"], indirect=True)
