@@ -36,7 +36,7 @@ def said(output: str, text: str) -> int:
         (("-n2", "test_a.py::test_missing"), "not found"),
         (("-n2", "--rootdir=missing"), "missing"),
         (("-n2", "-p", "missing_plugin"), "missing_plugin"),
-        (("-n2", "--pdb"), "--pdb"),
+        (("-n2", "--pdb-others=nothing"), "--pdb-others"),
     ],
     ids=lambda value: "_".join(value) if isinstance(value, tuple) else "",
 )
