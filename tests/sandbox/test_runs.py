@@ -50,7 +50,15 @@ def test_the_mark_adds_to_the_settings(lab: Lab, method: str) -> None:
 
 
 def test_none_is_none(one_lab: Lab) -> None:
-    one_lab.write("test_a.py", PORTS.format(mark='@pytest.mark.isolate("ports")', count=1))
+    network = os.readlink("/proc/self/ns/net")
+    one_lab.write(
+        "test_a.py",
+        f"""
+        import os, pytest
+        @pytest.mark.isolate("ports")
+        def test_shares(): assert os.readlink("/proc/self/ns/net") == {network!r}
+        """,
+    )
     run = one_lab.run("-n1", "--isolate=none")
     run.no_match("*own ports*")
     assert run.ret == 0
