@@ -1,8 +1,8 @@
-"""What is alive in the controller before the first test is out of the garbage collector's sight until the end.
+"""One look for garbage as the controller ends, in place of five.
 
-pytest collects garbage five times as a session ends, each time looking at all that it and its plugins ever imported.
-Here that has been looked at already, while the controller has nothing else to do. Nothing here is needed for
-correctness.
+pytest collects garbage five times when a configuration is cleaned up, each time looking at all that it and its plugins
+ever imported. After the first time that is out of the collector's sight until pytest is through. Not earlier: libraries
+ask the collector who refers to an object. Nothing here is needed for correctness.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _set_aside = False
 
 
 def set_aside() -> None:
-    """Call when the controller begins to wait for the collection."""
+    """The first of the clean-ups."""
     global _set_aside
     if gc.isenabled() and gc.get_freeze_count() == 0:
         gc.collect()

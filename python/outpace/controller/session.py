@@ -150,7 +150,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             workers=sorted(self.nodemanager.by_number),
             timeouts=self.timeouts.in_milliseconds(),
         )
-        heap.set_aside()
+        self.config.add_cleanup(heap.set_aside)
         with self.interrupts.caught():
             try:
                 self._loop()

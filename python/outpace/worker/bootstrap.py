@@ -19,7 +19,7 @@ from outpace import __version__, plain, pytest_private
 from outpace.launch import SOCKET, configuring_worker
 from outpace.wire import Channel, Closed, Kind
 
-from . import board, stacks, writers
+from . import board, stacks
 
 if TYPE_CHECKING:
     import pytest
@@ -44,7 +44,6 @@ def serve(socket_fd: int, args: list[str] | None = None) -> None:
         _import_ahead()
         ahead = None if args is None else pytest_private.new_config(args)
         board.register_for_fence()
-        writers.set_aside()
         frame = channel.receive_with_descriptors()
     except Closed:
         os._exit(0)

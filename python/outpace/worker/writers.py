@@ -81,14 +81,6 @@ def _others_are_open(known: set[int]) -> bool:
     return not descriptors or any(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY for fd in others)
 
 
-def set_aside() -> None:
-    """What lives before the session begins is out of the collector's sight, which then need not look at it again.
-
-    Not collected first: that would write to, and so copy, each page that is shared with the controller.
-    """
-    gc.freeze()
-
-
 def flush_all(inherited: Writers) -> None:
     """Flush the files that were inherited and those opened since."""
     inherited.flush()
