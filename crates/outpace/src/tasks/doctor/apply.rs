@@ -14,9 +14,9 @@ use super::lab::Pytest;
 /// Reads the settings as a run would.
 const CHECK: &str = "\
 import pathlib, sys
-from outpace import pyproject
+from outpace import pyproject, settings
 try:
-    pyproject.read(pathlib.Path(sys.argv[1]), sys.stdin.read())
+    pyproject.read(settings.Settings(pathlib.Path(sys.argv[1])), sys.stdin.read())
 except Exception as error:
     sys.exit(str(error))
 ";
