@@ -43,7 +43,7 @@ test-python: $(VENV)/.installed $(PLUGINS)/.installed $(DATABASES)/.installed
 	cd examples/trading && ../../$(BIN)/python -m pytest -q -n 2
 	$(call again,$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/repair)
 	$(call again,$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/plugins)
-	$(call again,$(DATABASES)/bin/python -m pytest -q $(QUIET) tests/databases)
+	$(call again,$(DATABASES)/bin/python -m pytest -q -n 2 $(QUIET) tests/databases)
 	$(MAKE) parity-fast
 
 # The plugins under test are installed; the outer run is not to load them.
