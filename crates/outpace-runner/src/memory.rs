@@ -93,10 +93,17 @@ impl Gauge {
         self.asked_limit > 0
     }
 
-    /// Bytes that the run may still take.
+    /// Bytes that the run may still take: none before the first reading, where somebody said how much.
     pub(crate) fn left(&self) -> u64 {
-        let own: u64 = self.processes.values().map(Process::own).sum();
-        self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.template).saturating_sub(own))
+        match self.limit {
+            Some(limit) => limit.saturating_sub(self.used()),
+            None if self.is_limited() => 0,
+            None => u64::MAX,
+        }
+    }
+
+    fn used(&self) -> u64 {
+        self.processes.values().fold(self.template, |sum, process| sum.saturating_add(process.own()))
     }
 
     /// One reading of everything.
@@ -107,7 +114,7 @@ impl Gauge {
         for each in living {
             self.read_one(each);
         }
-        let used = self.processes.values().map(Process::own).sum::<u64>() + self.template;
+        let used = self.used();
         let limit = self.limit(used);
         // Exact readings cost milliseconds: for those who asked, and near the limit.
         if self.report || used > limit / 4 * 3 {
@@ -117,12 +124,8 @@ impl Gauge {
         Usage { limit, base: self.template, own: own.collect() }
     }
 
-    /// A worker is ready: what it has now it did not get from a test.
-    pub(crate) fn begin(&mut self, living: &Living) {
-        self.read_one(living);
-    }
-
-    fn read_one(&mut self, living: &Living) {
+    /// One reading of one process. What a worker has at its first one it did not get from a test.
+    pub(crate) fn read_one(&mut self, living: &Living) {
         let Some(memory) = resident_memory(Pid(living.pid)) else { return };
         let process = self.processes.entry(living.pid).or_insert_with(|| Process {
             worker: living.worker,

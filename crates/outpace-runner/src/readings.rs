@@ -37,21 +37,22 @@ impl Engine {
         Living { worker, pid, item, is_fork: self.run.is_forked(worker) }
     }
 
+    fn living_at(&self, peer: Peer) -> Option<Living> {
+        let (worker, pid) = self.run.living().find(|(worker, _)| self.run.peer_of(*worker) == peer)?;
+        Some(self.living(worker, pid))
+    }
+
     /// The first look at a worker that is ready. Should memory run out, it is the one to go: it can be replaced.
     pub(crate) fn weigh_at_the_beginning(&mut self, peer: Peer) {
-        let found = self.run.living().find(|(worker, _)| self.run.peer_of(*worker) == peer);
-        if let Some((worker, pid)) = found {
-            let living = self.living(worker, pid);
-            self.gauge.begin(&living);
-            offer_to_memory_killer(Pid(pid));
+        if let Some(living) = self.living_at(peer) {
+            self.gauge.read_one(&living);
+            offer_to_memory_killer(Pid(living.pid));
         }
     }
 
     /// The last look at a worker that has finished.
     pub(crate) fn weigh_before_the_end(&mut self, peer: Peer) {
-        let found = self.run.living().find(|(worker, _)| self.run.peer_of(*worker) == peer);
-        if let Some((worker, pid)) = found {
-            let living = self.living(worker, pid);
+        if let Some(living) = self.living_at(peer) {
             self.gauge.look_before_the_end(self.run.template_pid(), &living);
         }
     }
