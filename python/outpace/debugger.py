@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from . import ini
+
 _WAYS = ("wait", "run")
 
 
@@ -26,10 +28,8 @@ def add_options(parser: pytest.Parser, group: Any) -> None:
 
 def others_wait(config: pytest.Config) -> bool:
     """Whether the other workers start nothing while one is in the debugger; raises ``pytest.UsageError``."""
-    way = config.option.outpace_pdb_others or config.getini("outpace_pdb_others")
-    if way not in _WAYS:
-        raise pytest.UsageError(f"outpace_pdb_others = {way!r} in {config.inipath}: choose from {', '.join(_WAYS)}")
-    return bool(way == "wait")
+    way: str = config.option.outpace_pdb_others or ini.choice(config, "outpace_pdb_others", _WAYS)
+    return way == "wait"
 
 
 def allow(config: pytest.Config) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import pytest_private
+from . import ini, pytest_private
 from .settings import Settings, load
 
 if TYPE_CHECKING:
@@ -44,10 +44,7 @@ def settings_of(config: pytest.Config) -> Settings:
 
 
 def is_serial_first(config: pytest.Config) -> bool:
-    value: str = config.getini("outpace_serial")
-    if value not in ("first", "last"):
-        raise pytest.UsageError(f"outpace_serial = {value!r} in {config.inipath}: choose from first, last")
-    return value == "first"
+    return ini.choice(config, "outpace_serial", ("first", "last")) == "first"
 
 
 class Fact:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import debugger, entry, forked_start, marks, own_process, timeouts
-from .controller import elastic, heap, history, memory, retries, shown
+from . import debugger, entry, forked_start, ini, marks, own_process, timeouts
+from .controller import elastic, heap, history, isolated, memory, retries, shown
 from .database_fixtures import outpace_database_url, outpace_database_urls, outpace_rollback
 from .fixtures import free_port, free_ports, worker_cache_dir, worker_slot, worker_tmp_path
-from .launch import Coordinator, LaunchError
+from .launch import Coordinator, LaunchError, is_configuring_worker
 
 if TYPE_CHECKING:
     from .controller.session import OutpaceSession
@@ -49,20 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini("outpace_start_method", "How workers start: auto, fork or spawn.", default="auto")
     parser.addini("outpace_serial", "When serial tests run: last or first.", default="last")
-    group.addoption(
-        "--isolate",
-        dest="outpace_isolate",
-        metavar="KINDS",
-        default=None,
-        help="What each worker has of its own, with commas between: ports, tmp, files, ipc; or all, none (Linux).",
-    )
-    group.addoption(
-        "--isolate-missing",
-        dest="outpace_isolate_missing",
-        choices=("fail", "ignore"),
-        default=None,
-        help="Where the system does not let workers be isolated: end the run (fail, the default) or go on without.",
-    )
+    isolated.add_options(group)
     timeouts.add_options(parser, group)
     retries.add_options(parser, group)
     elastic.add_options(parser, group)
@@ -87,12 +74,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def start_method(config: pytest.Config) -> str:
-    method: str = config.known_args_namespace.outpace_start_method or config.getini("outpace_start_method")
-    if method not in START_METHODS:
-        raise pytest.UsageError(
-            f"outpace_start_method = {method!r} in {config.inipath}: choose from {', '.join(START_METHODS)}"
-        )
-    return method
+    method: str | None = config.known_args_namespace.outpace_start_method
+    return method or ini.choice(config, "outpace_start_method", START_METHODS)
 
 
 # ---------------------------------------------------------------- before the configuration
@@ -102,26 +85,35 @@ def start_method(config: pytest.Config) -> str:
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None, Any, None]:
     """Start coordinator and template while this process still imports conftests: their start then costs nothing."""
     forked_start.note_configuration()
-    if not _in_worker():
-        debugger.allow(early_config)
-    if _will_distribute(early_config.known_args_namespace) and not _in_worker():
-        try:
-            fork = start_method(early_config) != "spawn" and forked_start.obstacle(early_config) is None
-            given = [str(arg) for arg in early_config.invocation_params.args]
-            early_config.stash[_coordinator_key] = Coordinator(forked_with=given if fork else None)
-        except LaunchError as error:
-            raise pytest.UsageError(f"outpace: {error}") from None
-        early_config.add_cleanup(lambda: _close(early_config))
-    if not _in_worker() and marks.settings_of(early_config).env:
+    if not is_configuring_worker():
+        _begin(early_config)
+    yield
+
+
+def _begin(config: pytest.Config) -> None:
+    debugger.allow(config)
+    distributes = _will_distribute(config.known_args_namespace)
+    if distributes:
+        _start_early(config)
+    settings = marks.settings_of(config)
+    if settings.env:
         from . import worker_env
 
-        worker_env.apply_early(early_config, marks.settings_of(early_config).env)
-    distributes = _will_distribute(early_config.known_args_namespace)
-    if not distributes and not _in_worker() and marks.settings_of(early_config).databases:
+        worker_env.apply_early(config, settings.env)
+    if settings.databases and not distributes:
         from .databases import roles
 
-        roles.enter_early(early_config)
-    yield
+        roles.enter_early(config)
+
+
+def _start_early(config: pytest.Config) -> None:
+    try:
+        fork = start_method(config) != "spawn" and forked_start.obstacle(config) is None
+        given = [str(arg) for arg in config.invocation_params.args]
+        config.stash[_coordinator_key] = Coordinator(forked_with=given if fork else None)
+    except LaunchError as error:
+        raise pytest.UsageError(f"outpace: {error}") from None
+    config.add_cleanup(lambda: _close(config))
 
 
 def _will_distribute(known: Any) -> bool:
@@ -133,13 +125,6 @@ def _will_distribute(known: Any) -> bool:
     if workers is None and not getattr(known, "tx", None):
         return entry.parallel_by_default
     return bool(workers) or (getattr(known, "dist", "no") != "no" and workers != 0)
-
-
-def _in_worker() -> bool:
-    """Whether this process is a template or worker that is just being configured."""
-    from .launch import is_configuring_worker
-
-    return is_configuring_worker()
 
 
 def _close(config: pytest.Config) -> None:

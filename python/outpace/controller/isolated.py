@@ -15,6 +15,23 @@ if TYPE_CHECKING:
 _MOST = 10
 
 
+def add_options(group: Any) -> None:
+    group.addoption(
+        "--isolate",
+        dest="outpace_isolate",
+        metavar="KINDS",
+        default=None,
+        help="What each worker has of its own, with commas between: ports, tmp, files, ipc; or all, none (Linux).",
+    )
+    group.addoption(
+        "--isolate-missing",
+        dest="outpace_isolate_missing",
+        choices=("fail", "ignore"),
+        default=None,
+        help="Where the system does not let workers be isolated: end the run (fail, the default) or go on without.",
+    )
+
+
 class Isolated:
     def __init__(self, session: OutpaceSession) -> None:
         self.session = session

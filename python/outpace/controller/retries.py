@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from outpace import ini
+
 if TYPE_CHECKING:
     from .nodes import Node
     from .session import OutpaceSession
@@ -40,9 +42,7 @@ def add_options(parser: pytest.Parser, group: Any) -> None:
 
 def times(config: pytest.Config) -> int:
     """How often a failed test runs again; 0 for never."""
-    if config.getini("outpace_only_in_parallel") not in ("fail", "pass"):
-        value = config.getini("outpace_only_in_parallel")
-        raise pytest.UsageError(f"outpace_only_in_parallel = {value!r} in {config.inipath}: choose from fail, pass")
+    ini.choice(config, "outpace_only_in_parallel", ("fail", "pass"))
     given = config.option.outpace_retry
     if given is None:
         text = str(config.getini("outpace_retry")).strip()
