@@ -17,8 +17,10 @@ demo: $(VENV)/.installed
 # Everything that must hold.
 test: lint test-rust test-python
 
+# The same cases each time; `SEED=` for others, and PROPTEST_CASES=10000 for more.
+SEED ?= 1
 test-rust:
-	$(CARGO_TEST) --workspace
+	$(if $(SEED),PROPTEST_RNG_SEED=$(SEED)) $(CARGO_TEST) --workspace
 
 # These start hundreds of processes and kill many of them: on a busy machine one may be late. What failed has to pass when
 # it is run again by itself, twice at most.

@@ -188,7 +188,9 @@ impl Run {
         let Some(worker) = self.workers.get_mut(&index) else { return };
         // The front may just have been claimed by a worker whose last question is still on its way.
         let items = worker.cut(kept);
-        if !items.is_empty() {
+        if items.is_empty() {
+            self.revoke_for_idle();
+        } else {
             self.give_back(index, &items);
         }
         self.wake_idle();
