@@ -18,10 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchlib.facts import machine, versions
+from benchlib.plot import svg
 from benchlib.runners import RUNNERS, Runner
 from benchlib.session import Experiment, Session
 from benchlib.tables import as_json, report
-from benchlib.targets import XDIST, judge, verdict_table
+from benchlib.targets import PLANS, judge, verdict_table
 from suites import SUITES, Options, generate
 
 VENVS = Path(__file__).resolve().parent.parent / ".cache" / "bench"
@@ -46,7 +47,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for one run")
     parser.add_argument("--json", type=Path, help="write every sample to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file too")
-    parser.add_argument("--check", action="store_true", help="measure what the project's targets need and judge it")
+    parser.add_argument("--svg", type=Path, help="draw the wall times to this file")
+    parser.add_argument(
+        "--check", nargs="?", const="core", choices=PLANS, help="measure what these targets need and judge them (core)"
+    )
     return parser
 
 
@@ -68,14 +72,12 @@ def experiments(options: argparse.Namespace) -> list[tuple[Experiment, int]]:
         return Experiment(suite, workers, runners, make, shlex.split(options.arguments), options.warm)
 
     if options.check:
-        names = ["serial", *XDIST, "outpace"]
         return [
-            (experiment(suite, workers, names, functools.partial(generate, suite, options=settings)), sampled)
-            for suite, workers, sampled in (
-                ("tiny", 2, options.pss_rounds),
-                ("onefile", 2, 0),
-                ("imports", 8, options.pss_rounds),
+            (
+                experiment(suite, workers, names, functools.partial(generate, suite, options=settings)),
+                options.pss_rounds if sampled else 0,
             )
+            for suite, workers, sampled, names in PLANS[options.check][1]
         ]
     suites: list[tuple[str, Callable[[Path], object]]] = [
         (suite, functools.partial(generate, suite, options=settings)) for suite in options.suite
@@ -119,12 +121,15 @@ def main(arguments: list[str] | None = None) -> int:
     outcomes = session.outcomes
     facts["load after"] = f"{os.getloadavg()[0]:.1f}"
     text = report(facts, outcomes, options.baseline, options.pairs)
-    verdicts = judge({outcome.experiment.suite: outcome for outcome in outcomes}) if options.check else []
+    by_suite = {outcome.experiment.suite: outcome for outcome in outcomes}
+    verdicts = judge(options.check, by_suite) if options.check else []
     if verdicts:
         text += "\n### Targets\n\n" + verdict_table(verdicts) + "\n"
     print(text)
     if options.markdown:
         options.markdown.write_text(text)
+    if options.svg:
+        options.svg.write_text(svg(outcomes, options.baseline))
     if options.json:
         options.json.write_text(json.dumps(as_json(facts, outcomes, options.baseline), indent=1) + "\n")
     if interrupted:

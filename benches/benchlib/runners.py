@@ -35,16 +35,31 @@ class Runner:
         return all((venvs / self.venv / "bin" / name).exists() for name in (self.program, *self.needs))
 
 
-def outpace(name: str, *arguments: str) -> Runner:
-    return Runner(name, "main", "pytest", arguments, ("outpace",), (".outpace",), r"^outpace ")
+# Pytest's cache folder, where outpace keeps its history.
+HISTORY = (".pytest_cache",)
+
+
+def outpace(name: str, *arguments: str, memory: Sequence[str] = HISTORY) -> Runner:
+    return Runner(name, "main", "pytest", arguments, ("outpace",), memory, r"^outpace ")
+
+
+def xdist(name: str, *arguments: str) -> Runner:
+    return Runner(name, "main", "pytest", (*PLAIN, *arguments))
 
 
 TABLE = (
     Runner("serial", "main", "pytest", SERIAL),
-    Runner("xdist-load", "main", "pytest", (*PLAIN, "-n", "{n}", "--dist", "load")),
-    Runner("xdist-worksteal", "main", "pytest", (*PLAIN, "-n", "{n}", "--dist", "worksteal")),
+    xdist("xdist-load", "-n", "{n}", "--dist", "load"),
+    xdist("xdist-worksteal", "-n", "{n}", "--dist", "worksteal"),
+    xdist("xdist-loadfile", "-n", "{n}", "--dist", "loadfile"),
+    # With more workers than cores, for suites that wait.
+    xdist("xdist-n8", "-n", "8"),
+    xdist("xdist-n16", "-n", "16"),
     outpace("outpace", "-n", "{n}"),
     outpace("outpace-auto", "-n", "auto"),
+    # Never without the history of earlier runs, also in rounds where others begin without theirs.
+    outpace("outpace-warm", "-n", "{n}", memory=()),
+    outpace("outpace-auto-warm", "-n", "auto", memory=()),
     outpace("outpace-spawn", "-n", "{n}", "--start-method", "spawn"),
     Runner("zygote", "zygote", "pytest", ("--workers", "{n}")),
     Runner("rstest", "rstest", "rstest", ("-n", "{n}"), memory=(".rstest_cache",)),
