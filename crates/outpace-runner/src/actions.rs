@@ -8,7 +8,6 @@ use outpace_protocol::{Decoder, ToController, ToWorker, Why};
 use outpace_supervise::{Action, Event, Peer};
 
 use crate::event_loop::Engine;
-use crate::link::Link;
 use crate::looking::look_closely;
 use crate::processes;
 use crate::reader::Input;
@@ -108,7 +107,7 @@ impl Engine {
                 || processes::start(argv, self.open_files),
                 |template| Ok((Pid(template.pid), template.socket)),
             )
-            .and_then(|(pid, socket)| Ok((pid, Link::open(Some(peer), socket, &self.to_inputs)?)));
+            .and_then(|(pid, socket)| Ok((pid, self.link_to(peer, socket)?)));
         match started {
             Ok((pid, link)) => {
                 self.links.insert(peer, link);
@@ -121,7 +120,7 @@ impl Engine {
 
     fn fork(&mut self, peer: Peer, lane: u32, message: &ToWorker) -> io::Result<()> {
         let (ours, theirs) = socket_pair()?;
-        let link = Link::open(Some(peer), ours, &self.to_inputs)?;
+        let link = self.link_to(peer, ours)?;
         let Some(template) = self.links.get_mut(&Peer::Template) else {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "the template is gone"));
         };

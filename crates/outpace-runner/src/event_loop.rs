@@ -16,6 +16,7 @@ use outpace_supervise::{Event, LANES, Peer, Run};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
 
 use crate::forward::Forwards;
 use crate::history::Historian;
@@ -83,6 +84,8 @@ pub(crate) struct Engine {
     pub(crate) started: Instant,
     pub(crate) board: Arc<Board>,
     pub(crate) controller: Link,
+    /// Whether the controller keeps up. While it does not, nobody else is read: rings and sockets fill, and workers wait.
+    room: watch::Sender<bool>,
     pub(crate) links: BTreeMap<Peer, Link>,
     /// What came out of each worker's ring, up to the last whole message.
     pub(crate) rings: BTreeMap<Peer, Decoder>,
@@ -121,7 +124,8 @@ impl Engine {
             run: Run::new(),
             started: Instant::now(),
             board: Arc::new(Board::new(LANES).map_err(os("no shared memory for the board"))?),
-            controller: Link::open(None, controller, &to_inputs).map_err(os("the controller's socket"))?,
+            controller: Link::to_controller(controller, &to_inputs).map_err(os("the controller's socket"))?,
+            room: watch::Sender::new(true),
             links: BTreeMap::new(),
             rings: BTreeMap::new(),
             lanes: BTreeMap::new(),
@@ -216,7 +220,7 @@ impl Engine {
                 }
             }
             Input::FromPeer(peer, messages, fds) => {
-                if self.has_room() {
+                if *self.room.borrow() {
                     self.read_ring(peer);
                 }
                 let mut fds = fds.into_iter();
@@ -305,13 +309,12 @@ impl Engine {
         }
     }
 
-    /// Whether the controller keeps up. While it does not, rings fill, and workers wait.
-    fn has_room(&self) -> bool {
-        self.controller.backlog() < MOST_BACKLOG
+    pub(crate) fn link_to(&self, peer: Peer, socket: OwnedFd) -> io::Result<Link> {
+        Link::to_peer(peer, socket, self.room.subscribe(), &self.to_inputs)
     }
 
     fn read_rings(&mut self) {
-        if !self.has_room() {
+        if !*self.room.borrow() {
             return;
         }
         let peers: Vec<Peer> = self.rings.keys().copied().collect();
@@ -399,6 +402,8 @@ impl Engine {
 
     fn flush(&mut self) {
         self.controller.flush();
+        let has_room = self.controller.backlog() < MOST_BACKLOG;
+        self.room.send_if_modified(|is_there| std::mem::replace(is_there, has_room) != has_room);
         for link in self.links.values_mut() {
             if !link.is_drained() {
                 link.flush();

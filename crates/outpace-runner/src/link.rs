@@ -10,9 +10,9 @@ use outpace_supervise::Peer;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::reader::{Input, read_controller, read_peer};
+use crate::reader::{Input, Reading, read_controller, read_peer};
 
 /// One connection.
 pub(crate) struct Link {
@@ -28,26 +28,31 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Takes over a connected socket and starts reading it. `None` is the controller.
-    pub(crate) fn open(
-        peer: Option<Peer>,
+    /// Takes over the controller's connected socket and starts reading it.
+    pub(crate) fn to_controller(socket: OwnedFd, inputs: &UnboundedSender<Input>) -> io::Result<Self> {
+        let link = Self::new(None, socket, inputs)?;
+        tokio::spawn(read_controller(Arc::clone(&link.stream), inputs.clone()));
+        Ok(link)
+    }
+
+    /// Takes over a template's or worker's connected socket and starts reading it, as long as there is `room`.
+    pub(crate) fn to_peer(
+        peer: Peer,
         socket: OwnedFd,
+        room: watch::Receiver<bool>,
         inputs: &UnboundedSender<Input>,
     ) -> io::Result<Self> {
+        let mut link = Self::new(Some(peer), socket, inputs)?;
+        let (sender, finish) = oneshot::channel();
+        link.finish = Some(sender);
+        tokio::spawn(read_peer(peer, Arc::clone(&link.stream), Reading { finish, room }, inputs.clone()));
+        Ok(link)
+    }
+
+    fn new(peer: Option<Peer>, socket: OwnedFd, inputs: &UnboundedSender<Input>) -> io::Result<Self> {
         let socket = StdStream::from(socket);
         socket.set_nonblocking(true)?;
         let stream = Arc::new(UnixStream::from_std(socket)?);
-        let mut finish = None;
-        match peer {
-            None => {
-                tokio::spawn(read_controller(Arc::clone(&stream), inputs.clone()));
-            }
-            Some(peer) => {
-                let (sender, receiver) = oneshot::channel();
-                finish = Some(sender);
-                tokio::spawn(read_peer(peer, Arc::clone(&stream), receiver, inputs.clone()));
-            }
-        }
         Ok(Self {
             peer,
             stream,
@@ -55,7 +60,7 @@ impl Link {
             fds: VecDeque::new(),
             waiting: false,
             broken: false,
-            finish,
+            finish: None,
             inputs: inputs.clone(),
         })
     }

@@ -9,7 +9,7 @@ use outpace_supervise::{Found, Peer, Recollection};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 const CHUNK: usize = 256 * 1024;
 
@@ -36,14 +36,22 @@ pub(crate) async fn read_controller(stream: Arc<UnixStream>, to: UnboundedSender
     let _ = to.send(Input::ControllerClosed(fault));
 }
 
-/// Reads a template's or worker's connection to its end, or until told to `finish` with what has arrived.
+/// When a template's or worker's connection is to be read.
+pub(crate) struct Reading {
+    /// To its end, whatever else is said, with what has arrived.
+    pub(crate) finish: oneshot::Receiver<()>,
+    /// Whether there is room for what it may say. The kernel holds it back meanwhile, and then the worker waits.
+    pub(crate) room: watch::Receiver<bool>,
+}
+
+/// Reads a template's or worker's connection to its end.
 pub(crate) async fn read_peer(
     peer: Peer,
     stream: Arc<UnixStream>,
-    finish: oneshot::Receiver<()>,
+    when: Reading,
     to: UnboundedSender<Input>,
 ) {
-    let fault = read(&stream, Some(finish), FromWorker::decode, |messages, fds| {
+    let fault = read(&stream, Some(when), FromWorker::decode, |messages, fds| {
         to.send(Input::FromPeer(peer, messages, fds)).is_ok()
     })
     .await;
@@ -52,16 +60,22 @@ pub(crate) async fn read_peer(
 
 async fn read<M>(
     stream: &UnixStream,
-    finish: Option<oneshot::Receiver<()>>,
+    mut when: Option<Reading>,
     decode: impl Fn(Frame) -> Result<M, ProtocolError>,
     mut deliver: impl FnMut(Vec<M>, Vec<OwnedFd>) -> bool,
 ) -> Option<String> {
     let mut decoder = Decoder::default();
     let mut buffer = vec![0; CHUNK];
-    let mut finish = finish;
     let mut finishing = false;
     let mut fds = Vec::new();
     loop {
+        if let Some(Reading { finish, room }) = when.as_mut().filter(|_| !finishing) {
+            tokio::select! {
+                biased;
+                _ = room.wait_for(|is_there| *is_there) => {}
+                _ = finish => { finishing = true }
+            }
+        }
         let receive = || outpace_os::receive_with_fds(stream.as_fd(), &mut buffer, &mut fds);
         match stream.try_io(Interest::READABLE, receive) {
             // A process that dies in the middle of a frame is not worth a word: its death is told anyway.
@@ -81,10 +95,10 @@ async fn read<M>(
                 if finishing {
                     return None;
                 }
-                if let Some(end) = &mut finish {
+                if let Some(Reading { finish, .. }) = &mut when {
                     tokio::select! {
                         ready = stream.readable() => { if ready.is_err() { return None } }
-                        _ = end => { finishing = true }
+                        _ = finish => { finishing = true }
                     }
                 } else if stream.readable().await.is_err() {
                     return None;
