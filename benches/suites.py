@@ -1,8 +1,9 @@
 """Write a generated test suite into a folder: ``python benches/suites.py NAME DIR``.
 
 Every suite is the same for the same seed and scale, needs nothing but the standard library, and passes under any runner
-and in any order. Work is a fixed number of loops, not a fixed time, so that a runner that makes the processor slower
-shows; sleeps are exact. ``--scale`` shrinks the number of tests (or, in ``imports``, the time and memory).
+and in any order (``timed`` where its tests have quiet cores). Work is a fixed number of loops, not a fixed time, so that
+a runner that makes the processor slower shows; sleeps are exact. ``--scale`` shrinks the number of tests (or, in
+``imports``, the time and memory).
 """
 
 from __future__ import annotations
@@ -129,6 +130,40 @@ def waiting(options: Options) -> Files:
     return {"work.py": WORK, **_spread("waiting", tests, 20, "import time\n\nfrom work import burn\n")}
 
 
+TIMED = """\
+import time
+
+import pytest
+from work import burn
+
+
+def seconds(milliseconds):
+    begun = time.perf_counter()
+    burn(milliseconds)
+    return time.perf_counter() - begun
+
+
+# While the tests are collected nothing else runs.
+QUIET = min(seconds(30) for _ in range(5))
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_in_time(number):
+    assert seconds(30) < 2 * QUIET
+
+
+@pytest.mark.parametrize("number", range(15))
+def test_waits(number):
+    burn(3)
+    time.sleep(0.1 + 0.05 * (number % 7))
+"""
+
+
+def timed(options: Options) -> Files:
+    """200 tests: 150 sleep for 37 s, 50 compute and fail when that takes twice as long as on a quiet core."""
+    return {"work.py": WORK, **{f"test_timed_{file:02}.py": TIMED for file in range(options.times(10))}}
+
+
 def cpu(options: Options) -> Files:
     """400 tests, 30 s of pure computing; a tenth of the tests has about half of the work."""
     choose = random.Random(options.seed)
@@ -230,7 +265,7 @@ def _spread(name: str, bodies: list[str], files: int, head: str) -> Files:
 
 
 SUITES: dict[str, Callable[[Options], Files]] = {
-    function.__name__: function for function in (tiny, waiting, cpu, imports, fixtures, skewed, huge, onefile)
+    function.__name__: function for function in (tiny, waiting, timed, cpu, imports, fixtures, skewed, huge, onefile)
 }
 
 
