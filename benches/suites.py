@@ -1,8 +1,8 @@
 """Write a generated test suite into a folder: ``python benches/suites.py NAME DIR``.
 
 Every suite is the same for the same seed and scale, needs nothing but the standard library, and passes under any runner
-and in any order (``timed`` where its tests have quiet cores). Work is a fixed number of loops, not a fixed time, so that
-a runner that makes the processor slower shows; sleeps are exact. ``--scale`` shrinks the number of tests (or, in
+and in any order (``timed`` where its tests have quiet cores). Work is a fixed number of loops, not a fixed time, so
+that a runner that makes the processor slower shows; sleeps are exact. ``--scale`` shrinks the number of tests (or, in
 ``imports``, the time and memory).
 """
 
