@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,54 @@ def test_a_limit_that_is_no_number(project: Project, args: tuple[str, ...], ini:
     run = project.run("-n", "auto", *args)
     assert run.ret == 4
     assert "not a number of workers" in run.out + run.err
+
+
+# Whether a test computes is what the history says: its times are put there below.
+TURNS = """
+    import time
+    import pytest
+
+    @pytest.fixture
+    def noted(request, worker_id):
+        begun = time.monotonic()
+        yield
+        with open("times", "a") as file:
+            file.write(f"{request.node.name} {begun} {time.monotonic()} {worker_id}\\n")
+
+    @pytest.mark.parametrize("number", range(12))
+    def test_computes(noted, number): time.sleep(0.1)
+
+    @pytest.mark.parametrize("number", range(24))
+    def test_waits(noted, number): time.sleep(0.3)
+"""
+
+
+def at_once(intervals: list[tuple[float, float]]) -> int:
+    """How many overlapped, at most."""
+    changes = sorted([(begun, 1) for begun, _ in intervals] + [(ended, -1) for _, ended in intervals])
+    most = running = 0
+    for _, change in changes:
+        running += change
+        most = max(most, running)
+    return most
+
+
+def test_tests_that_compute_take_turns_for_the_cores(project: Project, few_cores: object) -> None:
+    project.files(**{f"test_{name}": TURNS for name in "abcd"})
+    assert project.run("-n2").ret == 0
+    (project.path / "times").unlink()
+    with closing(sqlite3.connect(project.path / ".pytest_cache/d/outpace/history.sqlite3")) as history, history:
+        history.execute("UPDATE test SET wall = 100000, cpu = 100000 WHERE name LIKE '::test_computes%'")
+        history.execute("UPDATE test SET wall = 300000, cpu = 1000 WHERE name LIKE '::test_waits%'")
+    run = project.run("-nauto")
+    assert run.ret == 0, run.out
+    assert "workers at once: in earlier runs its tests waited" in run.out
+    found: dict[str, list[tuple[float, float]]] = {"test_computes": [], "test_waits": []}
+    workers = set()
+    for line in (project.path / "times").read_text().splitlines():
+        name, begun, ended, worker = line.split()
+        found[name.partition("[")[0]].append((float(begun), float(ended)))
+        workers.add(worker)
+    assert [len(each) for each in found.values()] == [48, 96]
+    assert at_once(found["test_computes"]) <= 2
+    assert len(workers) > 2

@@ -49,6 +49,7 @@ impl Run {
                 }
             }
             self.pool = Some(pool);
+            self.cores.open(workers);
         }
     }
 
@@ -109,17 +110,20 @@ impl Run {
             pool.held.remove(index);
         }
         for index in released {
-            self.act(Action::Send(self.peer_of(index), ToWorker::Go));
+            if !self.cores.is_waiting(index) {
+                self.act(Action::Send(self.peer_of(index), ToWorker::Go));
+            }
         }
     }
 
     pub(crate) fn is_held(&self, index: WorkerIndex) -> bool {
-        self.pool.as_ref().is_some_and(|pool| pool.held.contains(&index))
+        self.pool.as_ref().is_some_and(|pool| pool.held.contains(&index)) || self.cores.is_waiting(index)
     }
 
     /// The run stops: a worker that was held must not start the test that it holds.
     pub(crate) fn end_held(&mut self) {
-        let held = self.pool.as_mut().map(|pool| std::mem::take(&mut pool.held)).unwrap_or_default();
+        let mut held = self.pool.as_mut().map(|pool| std::mem::take(&mut pool.held)).unwrap_or_default();
+        held.extend(self.cores.clear());
         for index in held {
             self.act(Action::Send(self.peer_of(index), ToWorker::Shutdown));
         }

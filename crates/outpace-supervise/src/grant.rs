@@ -58,7 +58,13 @@ impl Run {
             }
             _ => Vec::new(),
         };
-        if items.is_empty() {
+        let items = self.apart(index, items);
+        // It would hold before the tests that it has yet to start.
+        let computes = items.first().is_some_and(|item| self.cores.computes(*item));
+        if computes {
+            self.give_back(index, &items);
+        }
+        if items.is_empty() || computes {
             return self.act(Action::Send(self.peer_of(index), ToWorker::Nothing));
         }
         self.grant(index, items);
@@ -84,6 +90,7 @@ impl Run {
             _ => (0, Vec::new()),
         };
         if !items.is_empty() {
+            let items = self.apart(index, items);
             return self.grant(index, items);
         }
         let retired = worker.retired;
@@ -106,7 +113,19 @@ impl Run {
         self.act(Action::Send(peer, ToWorker::Shutdown));
     }
 
+    /// A test that takes a turn for a core is granted alone; the others go back.
+    fn apart(&mut self, index: WorkerIndex, mut items: Vec<ItemIndex>) -> Vec<ItemIndex> {
+        let others = items.split_off(self.cores.together(&items));
+        if !others.is_empty() {
+            self.give_back(index, &others);
+        }
+        items
+    }
+
     fn grant(&mut self, index: WorkerIndex, items: Vec<ItemIndex>) {
+        if let Some(first) = items.first() {
+            self.ask_for_core(index, *first);
+        }
         let peer = self.peer_of(index);
         let now = self.now;
         let Some(worker) = self.workers.get_mut(&index) else { return };

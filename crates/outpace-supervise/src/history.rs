@@ -106,6 +106,7 @@ impl Run {
     pub(crate) fn expect(&mut self) -> Vec<Option<f32>> {
         let expected = self.expected();
         self.history.work = Work::of(&expected);
+        self.cores.expect(&expected);
         expected.into_iter().map(|each| each.map(|each| each.wall)).collect()
     }
 

@@ -7,6 +7,7 @@ use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 use outpace_protocol::{Collection, FromController, FromWorker, Plan, ToController};
 use outpace_schedule::Scheduler;
 
+use crate::cores::Cores;
 use crate::debugger::Debugging;
 use crate::event::{Action, Event, Peer};
 use crate::history::History;
@@ -64,6 +65,7 @@ pub struct Run {
     /// Workers that the run may grow to; 0 for no more than it begins with.
     pub(crate) may_grow_to: u32,
     pub(crate) pool: Option<Pool>,
+    pub(crate) cores: Cores,
     pub(crate) history: History,
     pub(crate) retries: Retries,
     pub(crate) recycling: Recycling,
@@ -104,6 +106,7 @@ impl Run {
             Event::Tick => {}
         }
         self.on_deadlines();
+        self.settle_cores();
         self.finish_if_over();
         self.watch_the_addressed();
         std::mem::take(&mut self.actions)
@@ -112,7 +115,13 @@ impl Run {
     /// When `Event::Tick` is wanted next.
     pub fn deadline(&self) -> Option<Duration> {
         let workers = self.workers.values().filter_map(|worker| worker.deadline);
-        let others = [self.tick_at, self.farewell, self.watching.deadline(), self.history.deadline()];
+        let others = [
+            self.tick_at,
+            self.farewell,
+            self.watching.deadline(),
+            self.history.deadline(),
+            self.cores.deadline(),
+        ];
         workers.chain(others.into_iter().flatten()).min()
     }
 

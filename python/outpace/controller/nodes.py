@@ -151,7 +151,7 @@ class Nodes(NodeManager):  # type: ignore[misc]
             "per_worker_keys": per_worker_keys,
             "args": [str(arg) for arg in config.invocation_params.args or ()],
             "basetemp": node.basetemp,
-            "may_be_held": node.number >= self.begins_with,
+            "may_be_held": bool(self.most),
             "measures": self.measures,
             "dist": config.option.dist,
             "sys_path": _sys_path,

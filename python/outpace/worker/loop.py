@@ -85,7 +85,7 @@ class Loop:
         # With so many tests left the next grant is asked for; None = not before there are none.
         self._ask_ahead_at: int | None = None
         self._asked_ahead = False
-        # An extra worker of an elastic run: told to start no test while the CPU is full.
+        # A worker of an elastic run: told to start no test while the CPU is full, or until a core is free.
         self._may_be_held = may_be_held
         self._held = False
         # What tests find in their environment, by position; and the one claimed last.
@@ -142,6 +142,9 @@ class Loop:
         if not self._may_be_held:
             return False
         while not self._over and (self._held or self.channel.is_readable()):
+            if self._held:
+                # Its last test is over: that may be what it waits for.
+                self.reporting.outbox.ring_bell()
             self._take(self.channel.receive())
         return self._over
 

@@ -159,30 +159,3 @@ proptest! {
         simulate(&scenario).check_records();
     }
 }
-
-#[test]
-fn a_worker_with_nothing_to_give_back_does_not_stand_before_one_that_has() {
-    let scenario = Scenario {
-        seed: 9_573_643_640_683_977_142,
-        mode: DistMode::Load,
-        start_method: StartMethod::Auto,
-        unsafe_to_fork: false,
-        items: 83,
-        workers: 5,
-        most: 9,
-        longest: Duration::from_micros(259_312),
-        slowest_start: Duration::from_micros(39_068),
-        maxfail: 0,
-        debugged: 0,
-        retries: 0,
-        history: true,
-        replacements: 0,
-        stop: None,
-        template_dies: None,
-        timeouts: Timeouts { slow: 0, test: 108, grace: 868 },
-        limits: Vec::new(),
-        faults: Faults { hang: 5, deaf: 94, ..Faults::default() },
-        marked: Marked { serial_first: false, serial: 0, needy: 0 },
-    };
-    simulate(&scenario).check_records();
-}

@@ -1,5 +1,6 @@
 //! A run in a world without processes: every order of events, in virtual time.
 
+mod cores;
 mod debugger;
 mod laws;
 mod marked;

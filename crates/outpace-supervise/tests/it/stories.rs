@@ -16,7 +16,11 @@ pub(crate) fn worker(number: u32) -> Peer {
 }
 
 fn plan(start_method: StartMethod) -> Event {
-    let workers = vec![WorkerIndex(0), WorkerIndex(1)];
+    plan_for(start_method, 2)
+}
+
+pub(crate) fn plan_for(start_method: StartMethod, workers: u32) -> Event {
+    let workers = (0..workers).map(WorkerIndex).collect();
     Event::Controller(FromController::Plan(Plan {
         mode: DistMode::Load,
         reorder: true,
@@ -27,7 +31,7 @@ fn plan(start_method: StartMethod) -> Event {
     }))
 }
 
-fn announce(number: u32) -> Event {
+pub(crate) fn announce(number: u32) -> Event {
     Event::Controller(FromController::Worker { worker: WorkerIndex(number), input: Vec::new() })
 }
 
@@ -35,7 +39,7 @@ fn collected(peer: Peer, unsafe_to_fork: &[&str]) -> Event {
     collected_many(peer, unsafe_to_fork, 6)
 }
 
-fn collected_many(peer: Peer, unsafe_to_fork: &[&str], tests: u32) -> Event {
+pub(crate) fn collected_many(peer: Peer, unsafe_to_fork: &[&str], tests: u32) -> Event {
     let collection = Collection {
         unsafe_to_fork: unsafe_to_fork.iter().map(|reason| (*reason).to_owned()).collect(),
         node_ids: (0..tests).map(|item| format!("test_a.py::t{item}")).collect(),
@@ -44,7 +48,7 @@ fn collected_many(peer: Peer, unsafe_to_fork: &[&str], tests: u32) -> Event {
     Event::Message(peer, FromWorker::Collected { collection, payload: Vec::new() })
 }
 
-fn ready(peer: Peer, pid: i32) -> Event {
+pub(crate) fn ready(peer: Peer, pid: i32) -> Event {
     Event::Message(peer, FromWorker::Ready { pid, info: Vec::new() })
 }
 
@@ -386,6 +390,34 @@ fn a_worker_that_lost_tests_gets_none_ahead_or_it_would_start_the_lost_ones() {
     let ahead = Event::Message(worker(0), FromWorker::Ahead);
     let actions = run.handle(ahead, Duration::from_millis(20));
     assert_eq!(actions, [Action::Send(worker(0), ToWorker::Nothing)]);
+}
+
+#[test]
+fn a_worker_with_nothing_to_give_back_does_not_stand_before_one_that_has() {
+    let mut run = Run::new();
+    let start = [Event::Controller(FromController::Template { argv: Vec::new() })];
+    let events = start.into_iter().chain((0..3).map(announce)).chain([
+        plan_for(StartMethod::Fork, 3),
+        collected_many(Peer::Template, &[], 7),
+        ready(worker(0), 20),
+        ready(worker(1), 21),
+        ready(worker(2), 22),
+    ]);
+    for event in events {
+        run.handle(event, Duration::ZERO);
+    }
+    // Two have a test and the next one; the third is done with all that is left.
+    for (asking, position) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+        run.handle(ask(worker(asking), position, position > 0), Duration::ZERO);
+    }
+    let mut position = 0;
+    while ask_and_finish(&mut run, worker(2), &mut position) {}
+    let later = Duration::from_millis(20);
+    let asked_first = run.handle(Event::Tick, later);
+    let [Action::Revoke { worker: first, .. }] = asked_first[..] else { panic!("{asked_first:?}") };
+    // It has just begun what it had.
+    let actions = run.handle(Event::Revoked { worker: first, kept: 2 }, later);
+    assert!(matches!(actions[..], [Action::Revoke { worker, .. }] if worker != first), "{actions:?}");
 }
 
 const SLOW: Timeouts = Timeouts { slow: 1_000, test: 3_000, grace: 500 };

@@ -53,7 +53,8 @@ impl World {
         for node_id in self.scenario.node_ids() {
             let wall = self.dice.micros(0, 3_000_000).as_secs_f32();
             if self.dice.permille(800) {
-                tests.insert(node_id, Expected { wall, cpu: wall / 20.0 });
+                let share = if self.dice.permille(300) { 0.9 } else { 0.05 };
+                tests.insert(node_id, Expected { wall, cpu: wall * share });
             }
         }
         let room = u32::try_from(self.dice.below(20)).expect("small");
