@@ -3,6 +3,7 @@
 use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 
 use crate::gate::Gate;
+use crate::hindrance::Hindrance;
 use crate::marks::Share;
 use crate::own_queues::OwnQueues;
 use crate::plan::Plan;
@@ -152,6 +153,15 @@ impl Scheduler {
             Way::Open(rules) => rules.has_work_for(worker),
             Way::Gate(gate) => gate.has_work_for(worker),
             Way::Turns(turns) => turns.queues.has_work_for(worker),
+        }
+    }
+
+    /// Why a worker that was given nothing got nothing, if other tests or what they hold are the reason.
+    pub fn hindrance(&self, worker: WorkerIndex) -> Option<Hindrance> {
+        match &self.way {
+            Way::Open(_) => None,
+            Way::Gate(gate) => gate.hindrance(worker),
+            Way::Turns(turns) => turns.hindrance(worker),
         }
     }
 

@@ -8,12 +8,12 @@ use outpace_protocol::{
 };
 use outpace_supervise::{Action, Event, Peer, Run};
 
-fn peer(number: u32) -> Peer {
+pub(crate) fn peer(number: u32) -> Peer {
     Peer::Worker(WorkerIndex(number))
 }
 
 /// A run with two forked workers that has collected so many tests.
-fn testing(items: u32, marks: Marks) -> Run {
+pub(crate) fn testing(items: u32, marks: Marks) -> Run {
     let mut run = Run::new();
     let workers = vec![WorkerIndex(0), WorkerIndex(1)];
     let plan = Plan {
