@@ -337,6 +337,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.memory.grown(**content)
         elif name == "debugger":
             self.lending.told(**content)
+        elif name == "passed_over":
+            self.lending.passed_over.setdefault(content["place"])
         elif name == "fork_output":
             node.fork_outputs.append(content["output"])
         elif name == "internal_error":
