@@ -1,4 +1,4 @@
-"""``--isolate-each``: tests in processes of their own. The option; what it does is :mod:`outpace.worker.own_process`."""
+"""``--isolate-each``: tests in processes of their own. What it does is :mod:`outpace.worker.own_process`."""
 
 from __future__ import annotations
 

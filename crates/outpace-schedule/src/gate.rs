@@ -190,6 +190,10 @@ impl Gate {
         self.workers.contains(&worker) && (marked || self.rules.has_work_for(worker))
     }
 
+    pub(crate) fn is_serial(&self, item: ItemIndex) -> bool {
+        self.facts.get(item).is_some_and(|fact| fact.serial)
+    }
+
     pub(crate) fn hindrance(&self, worker: WorkerIndex) -> Option<Hindrance> {
         if self.holdings.is_locked_out(worker, &self.facts) || self.is_time_for_serial() {
             return Some(Hindrance::Serial);

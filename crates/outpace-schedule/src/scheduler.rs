@@ -129,6 +129,15 @@ impl Scheduler {
         !matches!(self.way, Way::Open(_))
     }
 
+    /// Does the item run alone?
+    pub fn is_serial(&self, item: ItemIndex) -> bool {
+        match &self.way {
+            Way::Open(_) => false,
+            Way::Gate(gate) => gate.is_serial(item),
+            Way::Turns(turns) => turns.is_serial(item),
+        }
+    }
+
     /// Could another worker run items that are granted to one worker and not started?
     pub fn is_revocable(&self) -> bool {
         match &self.way {

@@ -63,6 +63,10 @@ impl Turns {
         items
     }
 
+    pub(crate) fn is_serial(&self, item: ItemIndex) -> bool {
+        self.facts.get(item).is_some_and(|fact| fact.serial)
+    }
+
     pub(crate) fn hindrance(&self, worker: WorkerIndex) -> Option<Hindrance> {
         if self.holdings.is_locked_out(worker, &self.facts) || self.serial_turn().is_some() {
             return Some(Hindrance::Serial);

@@ -87,6 +87,19 @@ fn a_serial_test_starts_when_the_other_worker_has_torn_down_and_then_that_one_wa
 }
 
 #[test]
+fn a_serial_test_is_not_taken_from_a_worker_that_is_slow_to_start_it() {
+    let marks = Marks { serial: vec![ItemIndex(0), ItemIndex(1), ItemIndex(2)], ..Marks::default() };
+    let run = &mut testing(3, marks);
+    assert_eq!(asks(run, 0, 0, false), ["gw0: [0]"]);
+    assert_eq!(asks(run, 1, 0, false), [""; 0]);
+    assert_eq!(asks(run, 0, 1, true), ["gw0: [1]"], "it is to find the fixtures of the one before");
+    for milliseconds in [10, 100, 1000] {
+        let actions = run.handle(Event::Tick, Duration::from_millis(milliseconds));
+        assert_eq!(actions, [], "an idle worker has no use for it");
+    }
+}
+
+#[test]
 fn a_test_is_told_which_value_it_has() {
     let marks = Marks {
         resources: vec![Resource { name: "GPU".to_owned(), capacity: 1, values: vec!["seven".to_owned()] }],
