@@ -1,4 +1,4 @@
-"""``--isolate-each``: tests in processes of their own. The option; what it does is :mod:`outpace.worker.isolation`."""
+"""``--isolate-each``: tests in processes of their own. What it does is :mod:`outpace.worker.own_process`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def for_each(config: pytest.Config) -> bool:
 def checked(worker: WorkerSession, isolated: Collection[int]) -> Collection[int]:
     """Raises ``pytest.UsageError`` where the process that collected may not be forked."""
     from .plugin import start_method
-    from .worker.isolation import obstacle
+    from .worker.own_process import obstacle
 
     reason = obstacle(worker) if start_method(worker.config) != "fork" else None
     if reason is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import debugger, entry, forked_start, ini, marks, own_process, timeouts
-from .controller import elastic, heap, history, isolated, memory, retries, shown
+from .controller import elastic, heap, history, isolated, memory, retries, shown, timeline
 from .database_fixtures import outpace_database_url, outpace_database_urls, outpace_rollback
 from .fixtures import free_port, free_ports, worker_cache_dir, worker_slot, worker_tmp_path
 from .launch import Coordinator, LaunchError, is_configuring_worker
@@ -58,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     shown.add_options(group)
     own_process.add_options(parser, group)
     history.add_options(parser, group)
+    timeline.add_options(group)
 
 
 @pytest.hookimpl(trylast=True)
@@ -204,20 +205,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         roles.take(config)
 
 
-def pytest_report_header(config: pytest.Config) -> str | list[str] | None:
+def pytest_report_header(config: pytest.Config) -> list[str] | None:
     """Runs that outpace does not drive have no workers to isolate."""
     session = config.pluginmanager.getplugin("dsession")
     if type(session).__module__.startswith("outpace."):
         return None
+    lines = timeline.header(config)
     databases = marks.settings_of(config).databases.values()
     if session is not None and any(each.strategy == "clone" for each in databases):
-        return "outpace: databases are not cloned: that is for outpace's workers"
+        lines.append("outpace: databases are not cloned: that is for outpace's workers")
+        return lines
     if config.getoption("outpace_isolate") is None and marks.settings_of(config).isolate is None:
-        return None
+        return lines
     from . import isolation
 
     kinds = isolation.settings(config).kinds
-    return f"outpace: not isolated ({', '.join(kinds)}): that is for outpace's workers" if kinds else None
+    if kinds:
+        lines.append(f"outpace: not isolated ({', '.join(kinds)}): that is for outpace's workers")
+    return lines
 
 
 def _take_over(config: pytest.Config) -> None:

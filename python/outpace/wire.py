@@ -46,6 +46,7 @@ class Kind:
     MEMORY = 24
     LENT = 22
     HISTORY = 30
+    TIMELINE = 31
     # coordinator -> controller
     WELCOME = 32
     COLLECTED = 33
@@ -67,6 +68,8 @@ class Kind:
     RECYCLED = 56
     MEMORY_USED = 57
     NOTICE = 60
+    AT = 61
+    WAITED = 62
     # template or worker -> coordinator
     W_HELLO = 64
     W_COLLECTED = 65

@@ -17,7 +17,8 @@ for _folder in (HERE, HERE.parent / "support"):
         sys.path.insert(0, str(_folder))
 
 import probes  # noqa: E402
-from project import ENGINE, Project  # noqa: E402
+from project import ENGINE  # noqa: E402
+from projects import project  # noqa: E402, F401
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,13 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for mark in item.iter_markers("fixed_by_outpace"):
             item.add_marker(pytest.mark.xfail(reason=f"xdist: {mark.args[0]}", strict=True))
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    return Project(folder)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ mod kind {
     pub(super) const MEMORY: u8 = 24;
     pub(super) const LENT: u8 = 22;
     pub(super) const HISTORY: u8 = 30;
+    pub(super) const TIMELINE: u8 = 31;
 }
 
 /// How workers come to life.
@@ -99,6 +100,11 @@ pub enum FromController {
         limit: u64,
         /// `--memory`.
         report: bool,
+    },
+    /// `--timeline`: say when things happen, and what workers wait for. Comes before the workers.
+    Timeline {
+        /// The time of day, in microseconds since 1970.
+        at: u64,
     },
     /// This worker may start, with this input (opaque).
     Worker {
@@ -197,6 +203,10 @@ struct History {
     path: String,
 }
 #[derive(Serialize, Deserialize)]
+struct Timeline {
+    at: u64,
+}
+#[derive(Serialize, Deserialize)]
 struct Elastic {
     most: u32,
 }
@@ -243,6 +253,7 @@ impl FromController {
             kind::ELASTIC => Self::Elastic { most: from_json::<Elastic>(frame.kind, json)?.most },
             kind::HISTORY => Self::History { path: from_json::<History>(frame.kind, json)?.path },
             kind::RETRY => Self::Retry { times: from_json::<Retry>(frame.kind, json)?.times },
+            kind::TIMELINE => Self::Timeline { at: from_json::<Timeline>(frame.kind, json)?.at },
             kind::MEMORY => {
                 let Memory { limit, report } = from_json(frame.kind, json)?;
                 Self::Memory { limit, report }
@@ -269,6 +280,7 @@ impl FromController {
             }
             Self::Retry { times } => Frame::write(kind::RETRY, &to_json(&Retry { times: *times }), out),
             Self::Elastic { most } => Frame::write(kind::ELASTIC, &to_json(&Elastic { most: *most }), out),
+            Self::Timeline { at } => Frame::write(kind::TIMELINE, &to_json(&Timeline { at: *at }), out),
             Self::Memory { limit, report } => {
                 Frame::write(kind::MEMORY, &to_json(&Memory { limit: *limit, report: *report }), out);
             }

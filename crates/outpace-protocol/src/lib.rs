@@ -26,6 +26,6 @@ pub use from_controller::{FromController, Plan, StartMethod, Timeouts};
 pub use hello::Hello;
 pub use marks::{Demands, Marks, Need, Resource};
 pub use to_controller::{
-    Down, Finished, Lend, Looked, MemoryReport, Peak, Recycled, Started, ToController, Why,
+    Down, Finished, Lend, Looked, MemoryReport, Peak, Recycled, Started, ToController, Waited, WaitedFor, Why,
 };
 pub use worker::{Collection, Exited, FromWorker, ToWorker};

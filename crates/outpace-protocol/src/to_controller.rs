@@ -27,6 +27,8 @@ mod kind {
     pub(super) const RECYCLED: u8 = 56;
     pub(super) const MEMORY: u8 = 57;
     pub(super) const NOTICE: u8 = 60;
+    pub(super) const AT: u8 = 61;
+    pub(super) const WAITED: u8 = 62;
 }
 
 /// How the workers were started, and why.
@@ -152,6 +154,37 @@ pub struct Lend {
     pub waiting: u32,
 }
 
+/// Why a worker started no test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitedFor {
+    /// Another worker has a serial test, or all others are to come to an end before one.
+    Serial,
+    /// What its next tests need is in use.
+    Resource,
+    /// The CPU was full, and it is one that an elastic run added.
+    Held,
+    /// Somebody had the terminal.
+    Debugger,
+    /// A scheduler in the controller had given it nothing.
+    Scheduler,
+    /// The others had what was left.
+    Tests,
+}
+
+/// A worker that had torn everything down, and started nothing for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waited {
+    /// Which.
+    pub worker: WorkerIndex,
+    /// What for.
+    pub why: WaitedFor,
+    /// The names of what was in use.
+    pub resources: Vec<String>,
+    /// Microseconds, until now.
+    pub micros: u64,
+}
+
 /// The run is over: every worker is down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
@@ -177,6 +210,10 @@ struct Grow {
 struct Pool {
     workers: u32,
     busy: Option<f64>,
+}
+#[derive(Serialize, Deserialize)]
+struct At {
+    at: u64,
 }
 #[derive(Serialize, Deserialize)]
 struct Returned {
@@ -281,6 +318,13 @@ pub enum ToController {
         /// The line.
         message: String,
     },
+    /// `--timeline`: when the message that follows was due.
+    At {
+        /// Microseconds since 1970.
+        at: u64,
+    },
+    /// `--timeline`: a worker waited until now.
+    Waited(Waited),
     /// The run is over.
     Finished(Finished),
     /// The run cannot go on.
@@ -343,6 +387,8 @@ impl ToController {
             Self::Returned { turn } => {
                 Frame::write(kind::RETURNED, &to_json(&Returned { turn: *turn }), out);
             }
+            Self::At { at } => Frame::write(kind::AT, &to_json(&At { at: *at }), out),
+            Self::Waited(waited) => Frame::write(kind::WAITED, &to_json(waited), out),
             Self::Finished(finished) => Frame::write(kind::FINISHED, &to_json(finished), out),
             Self::Notice { message } => {
                 Frame::write(kind::NOTICE, &to_json(&Message { message: message.clone() }), out);
@@ -393,6 +439,8 @@ impl ToController {
             kind::LEND => Self::Lend(from_json(frame.kind, json)?),
             kind::RETURNED => Self::Returned { turn: from_json::<Returned>(frame.kind, json)?.turn },
             kind::NOTICE => Self::Notice { message: from_json::<Message>(frame.kind, json)?.message },
+            kind::AT => Self::At { at: from_json::<At>(frame.kind, json)?.at },
+            kind::WAITED => Self::Waited(from_json(frame.kind, json)?),
             kind::FINISHED => Self::Finished(from_json(frame.kind, json)?),
             kind::FATAL => Self::Fatal { message: from_json::<Message>(frame.kind, json)?.message },
             other => return Err(ProtocolError::Kind(other)),

@@ -78,6 +78,25 @@ impl Blocks {
         waiting.flat_map(|(_, needs)| needs).map(|demand| demand.resource)
     }
 
+    /// What waiting items need and this worker cannot have now; all they need where they only wait for their turn.
+    pub(crate) fn lacking(
+        &self,
+        worker: WorkerIndex,
+        holdings: &Holdings,
+        facts: &Facts,
+    ) -> impl Iterator<Item = u32> {
+        let lacks = |resource: &u32| {
+            let waiting =
+                self.classes.iter().zip(&facts.classes).filter(|(class, _)| !class.waiting.is_empty());
+            let mut needs =
+                waiting.flat_map(|(_, needs)| needs).filter(|demand| demand.resource == *resource);
+            needs.any(|demand| !holdings.fits(worker, std::slice::from_ref(demand), facts))
+        };
+        let wanted: BTreeSet<u32> = self.wanted(facts).collect();
+        let lacking: BTreeSet<u32> = wanted.iter().copied().filter(lacks).collect();
+        if lacking.is_empty() { wanted } else { lacking }.into_iter()
+    }
+
     /// The next item for this worker, which now holds what that needs.
     pub(crate) fn take(
         &mut self,

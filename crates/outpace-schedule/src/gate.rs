@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use outpace_model::{ItemIndex, WorkerIndex};
 
 use crate::facts::Facts;
+use crate::hindrance::Hindrance;
 use crate::holdings::Holdings;
 use crate::marks::Share;
 use crate::plan::Plan;
@@ -187,6 +188,18 @@ impl Gate {
     pub(crate) fn has_work_for(&self, worker: WorkerIndex) -> bool {
         let marked = self.pools.of(worker).is_some_and(|pool| pool.pending() > 0);
         self.workers.contains(&worker) && (marked || self.rules.has_work_for(worker))
+    }
+
+    pub(crate) fn is_serial(&self, item: ItemIndex) -> bool {
+        self.facts.get(item).is_some_and(|fact| fact.serial)
+    }
+
+    pub(crate) fn hindrance(&self, worker: WorkerIndex) -> Option<Hindrance> {
+        if self.holdings.is_locked_out(worker, &self.facts) || self.is_time_for_serial() {
+            return Some(Hindrance::Serial);
+        }
+        let pool = self.pools.of(worker)?;
+        Hindrance::of_resources(pool.blocks.lacking(worker, &self.holdings, &self.facts))
     }
 
     fn marked(&self, items: &[ItemIndex]) -> Vec<ItemIndex> {

@@ -25,6 +25,7 @@ mod blocks;
 mod facts;
 mod files;
 mod gate;
+mod hindrance;
 mod holdings;
 mod marks;
 mod own_queues;
@@ -41,6 +42,7 @@ mod turns;
 mod unit_table;
 mod units;
 
+pub use hindrance::Hindrance;
 pub use marks::{Demand, Mark, Marks, Share};
 pub use plan::{Plan, file_of};
 pub use scheduler::Scheduler;

@@ -3,6 +3,7 @@
 use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 
 use crate::gate::Gate;
+use crate::hindrance::Hindrance;
 use crate::marks::Share;
 use crate::own_queues::OwnQueues;
 use crate::plan::Plan;
@@ -128,6 +129,15 @@ impl Scheduler {
         !matches!(self.way, Way::Open(_))
     }
 
+    /// Does the item run alone?
+    pub fn is_serial(&self, item: ItemIndex) -> bool {
+        match &self.way {
+            Way::Open(_) => false,
+            Way::Gate(gate) => gate.is_serial(item),
+            Way::Turns(turns) => turns.is_serial(item),
+        }
+    }
+
     /// Could another worker run items that are granted to one worker and not started?
     pub fn is_revocable(&self) -> bool {
         match &self.way {
@@ -152,6 +162,15 @@ impl Scheduler {
             Way::Open(rules) => rules.has_work_for(worker),
             Way::Gate(gate) => gate.has_work_for(worker),
             Way::Turns(turns) => turns.queues.has_work_for(worker),
+        }
+    }
+
+    /// Why a worker that was given nothing got nothing, if other tests or what they hold are the reason.
+    pub fn hindrance(&self, worker: WorkerIndex) -> Option<Hindrance> {
+        match &self.way {
+            Way::Open(_) => None,
+            Way::Gate(gate) => gate.hindrance(worker),
+            Way::Turns(turns) => turns.hindrance(worker),
         }
     }
 

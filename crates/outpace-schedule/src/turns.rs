@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use outpace_model::{ItemIndex, WorkerIndex};
 
 use crate::facts::Facts;
+use crate::hindrance::Hindrance;
 use crate::holdings::Holdings;
-use crate::marks::Share;
+use crate::marks::{Demand, Share};
 use crate::own_queues::OwnQueues;
 use crate::plan::{Plan, number};
 
@@ -60,6 +61,20 @@ impl Turns {
         let items = self.queues.take(worker, 1);
         self.holdings.grant(worker, &items, &self.facts);
         items
+    }
+
+    pub(crate) fn is_serial(&self, item: ItemIndex) -> bool {
+        self.facts.get(item).is_some_and(|fact| fact.serial)
+    }
+
+    pub(crate) fn hindrance(&self, worker: WorkerIndex) -> Option<Hindrance> {
+        if self.holdings.is_locked_out(worker, &self.facts) || self.serial_turn().is_some() {
+            return Some(Hindrance::Serial);
+        }
+        let fact = self.queues.next_of(worker).and_then(|item| self.facts.get(item))?;
+        let lacks =
+            |demand: &&Demand| !self.holdings.fits(worker, std::slice::from_ref(*demand), &self.facts);
+        Hindrance::of_resources(self.facts.needs(fact).iter().filter(lacks).map(|demand| demand.resource))
     }
 
     /// The worker whose serial test all others wait for.

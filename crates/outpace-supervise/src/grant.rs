@@ -154,7 +154,7 @@ impl Run {
         let soon = others.clone().any(|worker| worker.unjudged) || (pending > 0 && self.is_shared());
         let revocable = self.scheduler.as_ref().is_some_and(Scheduler::is_revocable);
         let hoarded = revocable && others.clone().any(|worker| worker.unstarted() > 0);
-        if revocable && others.clone().any(Worker::can_be_revoked) {
+        if revocable && others.clone().any(|worker| self.may_be_revoked(worker)) {
             self.tick_at.get_or_insert(self.now + PATIENCE);
         }
         soon || hoarded
@@ -173,6 +173,14 @@ impl Run {
         }
     }
 
+    /// Whether what the worker has not started may be of use to another one. A serial test comes alone and is not: its
+    /// worker would tear down what the test is to find.
+    fn may_be_revoked(&self, worker: &Worker) -> bool {
+        let last = worker.granted.back().map(|grant| grant.item);
+        let is_serial = |item| self.scheduler.as_ref().is_some_and(|each| each.is_serial(item));
+        worker.can_be_revoked() && !last.is_some_and(is_serial)
+    }
+
     /// Takes back what slow workers have not started, while others are idle.
     pub(crate) fn revoke_for_idle(&mut self) {
         let idle = self.workers.values().filter(|worker| worker.asking == Some(Asking::Idle)).count();
@@ -182,7 +190,7 @@ impl Run {
         let mut hoarders: Vec<(usize, WorkerIndex, u32, Duration)> = self
             .workers
             .iter()
-            .filter(|(_, worker)| worker.can_be_revoked())
+            .filter(|(_, worker)| self.may_be_revoked(worker))
             .map(|(index, worker)| (worker.unstarted(), *index, worker.lane, worker.active_at))
             .collect();
         hoarders.sort_unstable_by_key(|(unstarted, ..)| std::cmp::Reverse(*unstarted));
@@ -197,7 +205,7 @@ impl Run {
             again = false;
         }
         // What is taken back may be for none of the idle ones.
-        again |= self.is_gated() && self.workers.values().any(Worker::can_be_revoked);
+        again |= self.is_gated() && self.workers.values().any(|worker| self.may_be_revoked(worker));
         if again {
             self.tick_at = Some(self.now + PATIENCE);
         }

@@ -29,6 +29,7 @@ mod retry;
 mod run;
 mod start;
 mod stop;
+mod timeline;
 mod turns;
 mod watch;
 mod worker;

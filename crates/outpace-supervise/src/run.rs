@@ -15,6 +15,7 @@ use crate::ledger::Ledger;
 use crate::pool::Pool;
 use crate::recycle::Recycling;
 use crate::retry::Retries;
+use crate::timeline::Timeline;
 use crate::watch::Watching;
 use crate::worker::{Asking, Stage, Worker};
 
@@ -70,6 +71,8 @@ pub struct Run {
     pub(crate) retries: Retries,
     pub(crate) recycling: Recycling,
     pub(crate) debugging: Debugging,
+    /// Where one is asked for.
+    pub(crate) timeline: Option<Timeline>,
     pub(crate) stopping: bool,
     pub(crate) interrupted: bool,
     pub(crate) failures: u32,
@@ -107,6 +110,7 @@ impl Run {
         }
         self.on_deadlines();
         self.settle_cores();
+        self.note_waits();
         self.finish_if_over();
         self.watch_the_addressed();
         std::mem::take(&mut self.actions)
@@ -141,10 +145,6 @@ impl Run {
 
     pub(crate) fn act(&mut self, action: Action) {
         self.actions.push(action);
-    }
-
-    pub(crate) fn tell(&mut self, message: ToController) {
-        self.actions.push(Action::ToController(message));
     }
 
     pub(crate) fn fatal(&mut self, message: String) {
@@ -189,6 +189,7 @@ impl Run {
             FromController::Plan(plan) => self.on_plan(plan),
             FromController::Elastic { most } => self.on_elastic(most),
             FromController::History { path } => self.on_history(path),
+            FromController::Timeline { at } => self.timeline = Some(Timeline::new(at, self.now)),
             FromController::Retry { times } => self.on_retry(times),
             FromController::Worker { worker, input } => self.on_worker_announced(worker, input),
             FromController::Verdict { worker, requeue } => self.on_verdict(worker, requeue),

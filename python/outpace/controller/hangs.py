@@ -75,7 +75,7 @@ class Hangs:
 
     def looked(self, payload: bytes) -> None:
         content = json.loads(payload)
-        look = self._look(content)
+        look = self.look(content)
         if content["why"] == "slow":
             self._say(look)
         elif content["why"] == "stop":
@@ -85,7 +85,7 @@ class Hangs:
             self._over[content["worker"]] = look
             self._unreported[content["worker"], look.item] = look
 
-    def _look(self, content: dict[str, Any]) -> Look:
+    def look(self, content: dict[str, Any]) -> Look:
         from .stacktext import Stacks  # regular expressions that most runs have no use for
 
         session = self.session

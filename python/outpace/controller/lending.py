@@ -69,6 +69,8 @@ class Lending:
         self.session = session
         # Failures that --pdb could not show in a debugger, and why.
         self._not_shown: list[tuple[str, str]] = []
+        # Where workers wanted a debugger before their sessions began.
+        self.passed_over: dict[str, None] = {}
 
     def lend(self, wanted: dict[str, Any]) -> None:
         """A worker is to have the terminal; returns when it is back."""
@@ -139,6 +141,11 @@ class Lending:
                     return
 
     def summarise(self, terminal: Any) -> None:
+        for place in self.passed_over:
+            terminal.write_line(
+                f"outpace: no worker stopped at {place}: a debugger there is for runs without workers, pytest -n 0 -s",
+                yellow=True,
+            )
         if not self._not_shown:
             return
         (nodeid, why), count = self._not_shown[0], len(self._not_shown)

@@ -21,7 +21,7 @@ from outpace import __version__, collection, plain, pytest_private
 from outpace.marks import settings_of
 from outpace.wire import Closed, Kind, WireError
 
-from . import elastic, heap, shown, workers
+from . import elastic, heap, shown, timeline, workers
 from .crashes import Crashes
 from .ending import Ending
 from .hangs import Hangs
@@ -37,6 +37,8 @@ from .retries import times as retry_times
 from .scheduling import Coordinated, coordinated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xdist.remote import Producer
 
     from outpace.databases.controller import Databases
@@ -74,7 +76,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self._config_warnings: set[tuple[Any, ...]] = set()
         self.pool: dict[str, Any] | None = None
         self.live = shown.live(self)
-        self._handlers = {
+        self._handlers: dict[int, Callable[[Any], None]] = {
             Kind.COLLECTED: self._on_collected,
             Kind.READY: self._on_ready,
             Kind.RESULT: self._on_result,
@@ -95,6 +97,9 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             Kind.FINISHED: self._on_finished,
             Kind.FATAL: self._on_fatal,
         }
+        self.timeline = timeline.recorder(self)
+        if self.timeline is not None:
+            self.timeline.listen(self._handlers)
 
     # -- pytest's hooks
 
@@ -114,7 +119,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         nodes.live = self.live
         pytest_private.append_to_log_file(self.config)
         nodes.isolate, nodes.always_spawned = self.isolated.given, self.start_method == "spawn"
-        self.replay = Replay(self, nodes.testrunuid)
+        uid = nodes.testrunuid
+        self.replay = Replay(self, uid) if self.timeline is None else self.timeline.replay(uid)
         nodes.databases = self.databases
         self._active_nodes.update(nodes.setup_nodes(self.queue.put))
         self._session = session
@@ -331,6 +337,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.memory.grown(**content)
         elif name == "debugger":
             self.lending.told(**content)
+        elif name == "passed_over":
+            self.lending.passed_over.setdefault(content["place"])
         elif name == "fork_output":
             node.fork_outputs.append(content["output"])
         elif name == "internal_error":

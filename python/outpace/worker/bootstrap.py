@@ -62,18 +62,19 @@ def _import_ahead() -> None:
     """What the session will import anyway, as long as there is nothing else to do."""
     import _pytest.config
 
-    from . import costs, session
+    from . import costs, early_debugger, session
 
     # Plugins of pytest's own are imported when they are registered; they are not subject to assertion rewriting.
     for name in _pytest.config.default_plugins:
         __import__(f"_pytest.{name}")
     platform.platform()  # each worker tells it; it reads the interpreter's file, once
-    del costs, session
+    del costs, early_debugger, session
 
 
 def _run(
     channel: Channel, shared: board.Board, lane: int, given: dict[str, Any], ahead: pytest.Config | None
 ) -> None:
+    from . import early_debugger
     from .detect import RecordingInput, TracedEnviron
     from .session import WorkerSession
     from .template import Forkable, finish_worker
@@ -90,6 +91,7 @@ def _run(
     worker = None
     code = 0
     try:
+        early_debugger.pass_over(channel)
         sandbox = _enter_sandbox(given, channel)
         config = _configure(given, forkable, ahead)
         if databases is not None:

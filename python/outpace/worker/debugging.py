@@ -46,8 +46,8 @@ class Debugging:
         self.worker = worker
         self.config = worker.config
         self._has_terminal = False
-        # Descriptors that lead to the terminal just now, and copies of what they were.
-        self._replaced: list[tuple[int, int]] = []
+        # Standard descriptors, where they were replaced by the terminal, and copies of what was there.
+        self._replaced: list[tuple[int, int, int]] = []
         self._handlers: dict[int, Any] = {}
         self._terminal = -1
         # The test in whose debugger Ctrl-C was typed last.
@@ -129,7 +129,7 @@ class Debugging:
         self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, self._on_interrupt)
         for fd in (0, 1):
             for place in pytest_private.descriptors_of(self.config, fd)[0]:
-                self._replaced.append((place, os.dup(place)))
+                self._replaced.append((fd, place, os.dup(place)))
                 os.dup2(terminal, place, inheritable=place == fd)
         pytest_private.match_markup(self.config, terminal)
         self._terminal = terminal
@@ -156,14 +156,14 @@ class Debugging:
         self._has_terminal = False
         _flush()
         replaced, self._replaced = self._replaced, []
-        for place, copy in replaced:
-            os.dup2(copy, place, inheritable=place in (0, 1))
+        for fd, place, copy in replaced:
+            places, _ = pytest_private.descriptors_of(self.config, fd)
+            if place in places:
+                os.dup2(copy, place, inheritable=place == fd)
+            if fd in places:  # capture is suspended, or has been stopped, and has put the terminal there
+                os.dup2(copy, fd)
             os.close(copy)
         os.close(self._terminal)
-        for fd in (0, 1):
-            places, capture = pytest_private.descriptors_of(self.config, fd)
-            if capture is not None and fd in places:  # capture is suspended, and has put the terminal there
-                os.dup2(places[0], fd)
         for number, handler in self._handlers.items():
             if handler is not None:
                 signal.signal(number, handler)
@@ -196,7 +196,7 @@ class Debugging:
     def pytest_collectreport(self) -> None:
         self.release()
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
         """Who quits the debugger ends the run: that must be known before the next one gets the terminal."""
         self.release()

@@ -91,7 +91,7 @@ class Loop:
         # What tests find in their environment, by position; and the one claimed last.
         self._leases: dict[int, dict[str, str]] = {}
         self._lease: dict[str, str] = {}
-        # Tests that another process runs, and the one that ended this loop: :mod:`outpace.worker.isolation`.
+        # Tests that another process runs, and the one that ended this loop: :mod:`outpace.worker.own_process`.
         self.left_to_keeper: Collection[int] = ()
         self.left: int | None = None
         self._titles: Callable[[str], None] | None = None

@@ -63,7 +63,7 @@ class WorkerSession:
         self.may_be_held = False
         # Where this worker's output is shown live: :class:`outpace.worker.live.Live`.
         self.live: Any = None
-        # Where tests have processes of their own: :class:`outpace.worker.isolation.Keeper`.
+        # Where tests have processes of their own: :class:`outpace.worker.own_process.Keeper`.
         self.keeper: Any = None
         self.measures = False
         self.timeouts = timeouts(config)
@@ -166,7 +166,7 @@ class WorkerSession:
             self.reporting.send(Kind.W_READY, struct.pack("<i", os.getpid()), plain.dumps(worker_info()))
             self.loop = Loop(session, self.channel, self.lane, self.reporting, may_be_held=self.may_be_held)
             if isolated:
-                from .isolation import Keeper
+                from .own_process import Keeper
 
                 self.keeper = Keeper(self, isolated)
                 self.keeper.run()

@@ -3,7 +3,7 @@
 use outpace_model::{Costs, DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
     Collection, Demands, Down, Exited, Finished, FromController, FromWorker, Hello, Lend, Looked, Marks,
-    Need, Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Why,
+    Need, Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Waited, WaitedFor, Why,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -91,6 +91,7 @@ pub(crate) fn from_controller() -> impl Strategy<Value = FromController> {
         item().prop_map(|item| FromController::Requeue { item }),
         any::<u32>().prop_map(|most| FromController::Elastic { most }),
         any::<u32>().prop_map(|times| FromController::Retry { times }),
+        any::<u64>().prop_map(|at| FromController::Timeline { at }),
         (any::<u32>(), option::of(text()), text(), any::<bool>(), any::<i32>()).prop_map(
             |(turn, path, why, pause, group)| FromController::Lent { turn, path, why, pause, group }
         ),
@@ -133,6 +134,17 @@ fn looked() -> impl Strategy<Value = Looked> {
     )
 }
 
+fn waited() -> impl Strategy<Value = Waited> {
+    use WaitedFor::{Debugger, Held, Resource, Scheduler, Serial, Tests};
+    let why = select(&[Serial, Resource, Held, Debugger, Scheduler, Tests]);
+    (worker(), why, vec(text(), 0..3), any::<u64>()).prop_map(|(worker, why, resources, micros)| Waited {
+        worker,
+        why,
+        resources,
+        micros,
+    })
+}
+
 pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
     prop_oneof![
         looked().prop_map(ToController::Looked),
@@ -169,6 +181,8 @@ pub(crate) fn to_controller() -> impl Strategy<Value = ToController> {
         ),
         any::<u32>().prop_map(|turn| ToController::Returned { turn }),
         text().prop_map(|message| ToController::Notice { message }),
+        any::<u64>().prop_map(|at| ToController::At { at }),
+        waited().prop_map(ToController::Waited),
         text().prop_map(|message| ToController::Fatal { message }),
     ]
 }

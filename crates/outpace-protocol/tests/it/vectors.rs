@@ -7,7 +7,7 @@ use outpace_model::{Costs, DistMode, ItemIndex, Phase, WorkerIndex};
 use outpace_protocol::{
     Collection, Demands, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Lend, Looked,
     Marks, MemoryReport, Need, Peak, Plan, Recycled, Resource, StartMethod, Started, Timeouts, ToController,
-    ToWorker, Why,
+    ToWorker, Waited, WaitedFor, Why,
 };
 use serde_json::{Value, json};
 
@@ -108,6 +108,11 @@ fn from_controller() -> Vec<Sample> {
             FromController::History { path: "/p/history.sqlite3".into() },
             json!({"path": "/p/history.sqlite3"}),
         ),
+        (
+            "TIMELINE",
+            FromController::Timeline { at: 1_700_000_000_000_000 },
+            json!({"at": 1_700_000_000_000_000_u64}),
+        ),
         ("RETRY", FromController::Retry { times: 2 }, json!({"times": 2})),
         (
             "MEMORY",
@@ -159,6 +164,11 @@ fn recycled() -> Recycled {
     Recycled { worker: WorkerIndex(3), own: 900, share: 500, limit: 2_000, items: items() }
 }
 
+fn waited() -> Waited {
+    let resources = vec!["db".to_owned()];
+    Waited { worker: WorkerIndex(3), why: WaitedFor::Resource, resources, micros: 250_000 }
+}
+
 fn used() -> MemoryReport {
     let workers = vec![Peak { worker: WorkerIndex(3), resident: 1_200, own: 900 }];
     MemoryReport { limit: 2_000, workers, together: 1_500, unshared: 2_400 }
@@ -199,6 +209,8 @@ fn to_controller() -> Vec<Sample> {
         ("RETURNED", ToController::Returned { turn: 5 }, json!({"turn": 5})),
         ("FINISHED", ToController::Finished(finished), json!({"done": 9, "not_run": [0, 7, 70_000], "interrupted": [1]})),
         ("NOTICE", ToController::Notice { message: "so".into() }, json!({"message": "so"})),
+        ("AT", ToController::At { at: 1_700_000_000_000_000 }, json!({"at": 1_700_000_000_000_000_u64})),
+        ("WAITED", ToController::Waited(waited()), json!({"worker": 3, "why": "resource", "resources": ["db"], "micros": 250_000})),
         ("FATAL", ToController::Fatal { message: "it ended".into() }, json!({"message": "it ended"})),
     ]
     .map(|(name, message, fields)| (name, Message::ToController(message), fields))

@@ -6,4 +6,5 @@ mod laws;
 mod marked;
 mod script;
 mod stories;
+mod timeline;
 mod world;

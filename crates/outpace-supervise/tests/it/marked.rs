@@ -8,12 +8,12 @@ use outpace_protocol::{
 };
 use outpace_supervise::{Action, Event, Peer, Run};
 
-fn peer(number: u32) -> Peer {
+pub(crate) fn peer(number: u32) -> Peer {
     Peer::Worker(WorkerIndex(number))
 }
 
 /// A run with two forked workers that has collected so many tests.
-fn testing(items: u32, marks: Marks) -> Run {
+pub(crate) fn testing(items: u32, marks: Marks) -> Run {
     let mut run = Run::new();
     let workers = vec![WorkerIndex(0), WorkerIndex(1)];
     let plan = Plan {
@@ -84,6 +84,19 @@ fn a_serial_test_starts_when_the_other_worker_has_torn_down_and_then_that_one_wa
     assert_eq!(asks(run, 1, 3, true), ["gw1: Nothing"]);
     assert_eq!(ends(run, 1, 1), [""; 0]);
     assert_eq!(asks(run, 1, 3, false), ["gw1: Shutdown"]);
+}
+
+#[test]
+fn a_serial_test_is_not_taken_from_a_worker_that_is_slow_to_start_it() {
+    let marks = Marks { serial: vec![ItemIndex(0), ItemIndex(1), ItemIndex(2)], ..Marks::default() };
+    let run = &mut testing(3, marks);
+    assert_eq!(asks(run, 0, 0, false), ["gw0: [0]"]);
+    assert_eq!(asks(run, 1, 0, false), [""; 0]);
+    assert_eq!(asks(run, 0, 1, true), ["gw0: [1]"], "it is to find the fixtures of the one before");
+    for milliseconds in [10, 100, 1000] {
+        let actions = run.handle(Event::Tick, Duration::from_millis(milliseconds));
+        assert_eq!(actions, [], "an idle worker has no use for it");
+    }
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl World {
             self.agenda.put(self.measured_every(), Happening::Measured);
         }
         if self.scenario.history {
+            self.say(FromController::Timeline { at: 0 });
             self.say(FromController::History { path: "history".to_owned() });
         }
         self.say(FromController::Plan(Plan {

@@ -53,6 +53,9 @@ pub(crate) struct Observer {
     unjudged: BTreeMap<WorkerIndex, Option<ItemIndex>>,
     /// How many workers the tests were scheduled for, in `each`.
     pub(crate) first_wave: Option<u32>,
+    /// The time told last, and until when each worker is known to have waited.
+    at: u64,
+    waited: BTreeMap<WorkerIndex, u64>,
     pub(crate) finished: Option<Finished>,
     pub(crate) fatal: bool,
 }
@@ -73,6 +76,8 @@ impl Observer {
             claims: BTreeSet::new(),
             overlap: Overlap::new(scenario),
             lending: Lending::default(),
+            at: 0,
+            waited: BTreeMap::new(),
             ready: BTreeSet::new(),
             down: BTreeSet::new(),
             unjudged: BTreeMap::new(),
@@ -267,6 +272,14 @@ impl Observer {
             ToController::Down(down) => self.on_down(down),
             ToController::Finished(finished) => self.on_finished(finished),
             ToController::Fatal { .. } => self.fatal = true,
+            ToController::At { at } => {
+                assert!(*at >= self.at, "time goes backwards");
+                self.at = *at;
+            }
+            ToController::Waited(waited) => {
+                let before = self.waited.insert(waited.worker, self.at).unwrap_or(0);
+                assert!(self.at - waited.micros >= before, "{waited:?} overlaps the wait before it");
+            }
             _ => {}
         }
     }

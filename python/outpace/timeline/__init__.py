@@ -1,0 +1,1 @@
+"""A timeline of a run: what was recorded, and the two ways to write it down."""
