@@ -277,7 +277,7 @@ def test_the_page_is_whole_and_needs_nothing_else(project: Project) -> None:
     assert "short tests" in text
     assert "test_b.py::test_named[<script>alert(1)</script>]" in text
     assert "test_a.py::test_dies" in text
-    assert source.count("<rect") < 200
+    assert source.count("<rect") < 300
     run.match("outpace: timeline in *t.html")
 
 
