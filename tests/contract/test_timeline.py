@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from outpace.timeline import page, record
 from project import ENGINE, START_METHOD, Project, Run
 
 pytestmark = pytest.mark.skipif(ENGINE == "xdist", reason="outpace's own")
@@ -261,9 +262,6 @@ def test_the_page_is_whole_and_needs_nothing_else(project: Project) -> None:
             @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "\\x01", "ä&"])
             def test_named(text):
                 assert "script" not in text
-            @pytest.mark.parametrize("n", range(300))
-            def test_short(n):
-                pass
         """,
     )
     run = project.run("-n2", "--timeline=deep/er/t.html", "-q")
@@ -274,11 +272,22 @@ def test_the_page_is_whole_and_needs_nothing_else(project: Project) -> None:
     assert not page.links
     assert "<script" not in source
     text = " ".join(page.text)
-    assert "short tests" in text
     assert "test_b.py::test_named[<script>alert(1)</script>]" in text
     assert "test_a.py::test_dies" in text
-    assert source.count("<rect") < 300
     run.match("outpace: timeline in *t.html")
+
+
+def test_tests_too_short_to_be_seen_are_drawn_as_one() -> None:
+    def one(number: int, start: float, seconds: float, outcome: str = "passed") -> record.Test:
+        phases = [record.Phase("call", start, start + seconds, outcome)]
+        return record.Test(0, number, f"test_a.py::test_{number}", start, phases=phases)
+
+    short = [one(number, 1 + number * 0.001, 0.0009) for number in range(5000)]
+    tests = [*short, one(5000, 7.0, 0.0009, "failed"), one(5001, 8.0, 90.0)]
+    lane = record.Lane(0, announced=0.0, ready=1.0)
+    source = page.render(record.Record(0.0, 100.0, "fork", 0.5, [lane], tests, [], [], []))
+    assert "5000 short tests, 4.5 s" in source
+    assert source.count("<rect") == 4, "the start, the short ones, the failure, the long one"
 
 
 @pytest.mark.parametrize(

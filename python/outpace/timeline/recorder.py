@@ -41,6 +41,8 @@ class Recorder:
         self._collected: float | None = None
         self._start_method = ""
         self._running: dict[int, Test] = {}
+        # When the last phase on each worker was over.
+        self._stopped: dict[int, float] = {}
         self._tests: list[Test] = []
         self._lanes: dict[int, Lane] = {}
         self._waits: list[Wait] = []
@@ -178,9 +180,10 @@ class Recorder:
         duration = max(report.duration, 0.0)
         start = getattr(report, "start", 0.0)
         if not self._begin - _BELIEVABLE <= start <= now - duration + _BELIEVABLE:
-            start = now - duration
-        if test.phases:
-            start = max(start, test.phases[-1].stop)
+            start = test.begun
+        # A worker does one thing at a time.
+        start = max(start, self._stopped.get(worker, 0.0))
+        self._stopped[worker] = start + duration
         outcome = report.outcome
         if hasattr(report, "wasxfail"):
             outcome = "xfailed" if report.skipped else "xpassed"
