@@ -139,7 +139,7 @@ def settings(config: pytest.Config) -> Isolation:
 def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | None = None) -> dict[str, Any]:
     """All that a worker must know to be isolated in these ways. Raises ``pytest.UsageError``."""
     found = found or settings(config)
-    servers = _servers(config)
+    servers = _servers(config, kinds)
     expose = (*found.expose, *servers.values())
     root = os.path.realpath(config.rootpath)
     patterns = [*PASS_THROUGH, *(each.rstrip("/") for each in found.pass_through)]
@@ -174,7 +174,7 @@ def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | No
     return given
 
 
-def _servers(config: pytest.Config) -> dict[str, str]:
+def _servers(config: pytest.Config, kinds: Collection[str]) -> dict[str, str]:
     """Of databases, which workers make clones on; by table."""
     from .marks import settings_of
 
@@ -182,7 +182,7 @@ def _servers(config: pytest.Config) -> dict[str, str]:
         return {}
     from .databases import places
 
-    return places.of_servers(config)
+    return places.of_servers(config, kinds)
 
 
 def _own_folders() -> list[str]:
