@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
 
+from . import mysql
 from .savepoints import Savepoints
 from .sqlite import Writer, ends_or_begins
 
@@ -64,6 +65,7 @@ class _Inside:
         self.engine = engine
         self.dialect = engine.dialect
         self.is_sqlite = self.dialect.name == "sqlite"
+        self.is_mysql = self.dialect.name in ("mysql", "mariadb")
         self.savepoints = Savepoints(defers=self.dialect.name == "postgresql")
         self.real_pool = engine.pool
         self.lent: Any = None  # the pool's own connection object
@@ -111,6 +113,8 @@ class _Inside:
         self.dialect.do_begin = self._do_begin
         if self.is_sqlite:
             event.listen(self.engine, "before_cursor_execute", _without_transactions, retval=True)
+        elif self.is_mysql:
+            event.listen(self.engine, "before_cursor_execute", _without_commits)
 
     def _restore(self) -> None:
         self.engine.pool = self.real_pool
@@ -118,6 +122,8 @@ class _Inside:
             self.dialect.__dict__.pop(name, None)
         if self.is_sqlite:
             event.remove(self.engine, "before_cursor_execute", _without_transactions)
+        elif self.is_mysql:
+            event.remove(self.engine, "before_cursor_execute", _without_commits)
 
     def _borrow(self, *_: Any) -> Any:
         if self.lent is not None:  # the one before has been invalidated
@@ -132,6 +138,11 @@ class _Inside:
             self.writer = Writer(dbapi, _executing(dbapi))
             self.writer.begin()
         try:
+            if self.is_mysql:
+                if _executing(dbapi)("SELECT @@autocommit")[0]:
+                    raise RuntimeError("it commits each statement")
+                for statement in mysql.BEGIN:
+                    _executing(dbapi)(statement)
             for statement in self.savepoints.all():
                 _executing(dbapi)(statement)
         except Exception as error:
@@ -142,7 +153,11 @@ class _Inside:
         self.dbapi = dbapi
 
     def _end(self) -> None:
-        self._real["do_rollback"](self.dbapi)
+        try:
+            if self.is_mysql:  # which is not told otherwise that the transaction is no more
+                self._execute(f"ROLLBACK TO SAVEPOINT {self.savepoints.first}")
+        finally:
+            self._real["do_rollback"](self.dbapi)
         if self.writer is not None:
             self.writer.end()
         self.dbapi = None
@@ -167,7 +182,12 @@ class _Inside:
             self._real["do_begin"](connection)
 
     def _execute(self, statement: str) -> None:
-        _executing(self.dbapi)(statement)
+        try:
+            _executing(self.dbapi)(statement)
+        except Exception as error:
+            if self.is_mysql and mysql.is_lost(error):
+                raise RuntimeError(mysql.LOST) from error
+            raise
 
 
 def _raw(connection: Any) -> Any:
@@ -191,6 +211,13 @@ def _executing(dbapi: Any) -> Callable[[str], Any]:
 def _without_transactions(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> tuple[str, Any]:
     """SQLAlchemy's advice for SQLite is to emit BEGIN in a listener; inside there is a transaction already."""
     return ("SELECT 1" if ends_or_begins(statement) == "BEGIN" else statement), parameters
+
+
+def _without_commits(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+    """Of MySQL. What SQLAlchemy itself begins and commits does not come here."""
+    mysql.refuse(statement)
+    if mysql.ends_or_begins(statement):
+        raise RuntimeError(f"{statement.strip()}: call commit() or rollback(), which are undone after the test")
 
 
 class RolledBackEngine:
