@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import mysql_copy, mysql_drivers
 from .errors import DatabaseError, InUse
-from .mysql_drivers import identifier, literal
+from .mysql_drivers import identifier, literal, use
 from .sessions import ServerError, Session
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class Mysql:
         self._drop(name)
         holder = self._connect()  # a template that is somebody's current database is not dropped
         try:
-            holder.query(f"use {identifier(source)}")
+            holder.query(use(source))
             found = mysql_copy.read(self.session, source)
             self._create(name)
             mysql_copy.write(self.session, found, name)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .errors import DatabaseError
-from .mysql_drivers import identifier, literal
+from .mysql_drivers import identifier, literal, use
 from .sessions import ServerError, Session
 
 # Of a template that is complete; never copied.
@@ -39,7 +39,7 @@ class Source(NamedTuple):
 
 
 def read(session: Session, name: str) -> Source:
-    session.query(f"use {identifier(name)}")
+    session.query(use(name))
     kinds = session.query(
         "select table_name, table_type from information_schema.tables "
         f"where table_schema = {literal(name)} and table_name <> {literal(MARK)} order by table_name"
@@ -72,7 +72,7 @@ def read(session: Session, name: str) -> Source:
 
 def write(session: Session, source: Source, target: str) -> None:
     """Definitions first: each of them ends a transaction. Then all rows in one."""
-    session.query(f"use {identifier(target)}")
+    session.query(use(target))
     quoted, own = identifier(source.name), identifier(target)
     # Where a column's default is a sequence's next value, the server shows the database as well.
     of_sequence = re.compile(rf"\b((?:next|last)val\(){re.escape(quoted)}\.", re.I)

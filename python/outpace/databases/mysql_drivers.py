@@ -124,3 +124,8 @@ def identifier(name: str) -> str:
 
 def literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def use(name: str) -> str:
+    """As the current database: this very one, also where a worker's connections have names exchanged on the way."""
+    return f"use /* itself */ {identifier(name)}"

@@ -184,7 +184,7 @@ fn exchange(command: &[u8], capabilities: u32, renames: &Renames) -> Vec<u8> {
     replaced(command, place, renames)
 }
 
-/// Where the name is in `USE name`.
+/// Where the name is in `USE name`. With a comment in between it is what outpace itself says, and means.
 fn chosen(statement: &[u8]) -> Option<std::ops::Range<usize>> {
     let blank =
         |from: usize| from + statement[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();

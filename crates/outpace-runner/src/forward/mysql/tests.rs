@@ -48,7 +48,8 @@ fn the_database_is_renamed_and_nothing_else() {
 
 #[test]
 fn a_later_choice_is_renamed() {
-    let cases: [(&[u8], &[u8]); 12] = [
+    let cases: [(&[u8], &[u8]); 13] = [
+        (b"\x03use /* itself */ `app`", b"\x03use /* itself */ `app`"),
         (b"\x02app", b"\x02app_outpace_gw0"),
         (b"\x02apps", b"\x02apps"),
         (b"\x03use app", b"\x03use app_outpace_gw0"),
