@@ -87,6 +87,11 @@ class Clones:
         address: str = self.server.address(name)
         return address
 
+    @property
+    def has_leases(self) -> bool:
+        """Which it may have before the run has begun."""
+        return bool(getattr(self.server, "leases", None))
+
     def release(self, worker: str) -> None:
         """The worker is gone, and another will come."""
         if hasattr(self.server, "release"):

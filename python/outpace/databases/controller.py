@@ -72,7 +72,7 @@ class Databases:
     def pytest_unconfigure(self) -> None:
         """Workers are gone by now."""
         begun, self._begun = self._begun, []
-        for each in begun:
+        for each in (*begun, *(each for each in self.clones.values() if each not in begun and each.has_leases)):
             try:
                 each.end()
             except pytest.UsageError as error:

@@ -36,7 +36,7 @@ class Redis:
         self.table = table
         self._mark = f"{zlib.crc32(table.encode()) & 0xFFFFFF:06x}"
         self._connection: Connection | None = None
-        self._leases: dict[int, Connection] = {}
+        self.leases: dict[int, Connection] = {}
         self._of_workers: dict[str, int] = {}
         self._free: list[int] = []
         self._run = ""
@@ -90,11 +90,11 @@ class Redis:
         return swept
 
     def drop_run(self, run: str) -> None:
-        for number, lease in list(self._leases.items()):
+        for number, lease in list(self.leases.items()):
             claims = self._claims()
             if claims.get(number, self._run) == self._run:  # else the lease was lost, and is another run's
                 self._give_back(number, lease)
-            del self._leases[number]
+            del self.leases[number]
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -116,7 +116,7 @@ class Redis:
                 number = self._candidate()
                 lease = self._claim(number)
                 if lease is not None:
-                    self._leases[number] = lease
+                    self.leases[number] = lease
                     self._source().call("SADD", MARK, number)
                     self._empty(number)
                     return number
