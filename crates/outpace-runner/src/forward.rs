@@ -28,6 +28,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 mod mysql;
 mod postgres;
 mod redis;
+mod udp;
 
 /// What is spoken behind an address, with names of databases as clients say them and as the server is to hear them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,6 +123,9 @@ async fn serve(listener: OwnedFd, target: &str) -> io::Result<()> {
             }
             while connections.try_join_next().is_some() {}
         }
+    }
+    if let Some(target) = target.strip_suffix(udp::SUFFIX) {
+        return udp::serve(listener, target).await;
     }
     let (target, renames) = Renames::split(target);
     let address: SocketAddr = target.parse().map_err(io::Error::other)?;

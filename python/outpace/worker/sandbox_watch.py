@@ -44,7 +44,9 @@ _OF_USERS = frozenset({"chown", "fchown", "lchown", "setuid", "setgid", "seteuid
 _MOST_TEXT = 20_000
 _NOTES = {
     "ports": "This worker has its own loopback and no other network ({how}): it reaches what it started itself, and "
-    'what is named in [tool.outpace.isolate]: expose = ["HOST:PORT"]. {exposed}',
+    'what is named in [tool.outpace.isolate]: expose = ["HOST:PORT", "HOST:PORT/udp", "@abstract"]. {exposed}',
+    "socket": "This worker has temporary folders of its own ({how}), with no sockets but its tests' own: one from outside "
+    'must be named in [tool.outpace.isolate]: expose = ["/path/of/the.sock"]. {exposed}',
     "device": "This worker's folders are mounts of its own ({how}): a file cannot be moved between them, nor, for an "
     "ordinary user, a folder that was there before. shutil.move copies.",
     "space": "This worker's writes are kept in memory ({how}), of which there is no more.",
@@ -131,8 +133,10 @@ class SandboxWatch:
         for name in names:
             if name == "ports" and "ports" in kinds:
                 found["ports"] = True
-            elif (name in ("device", "space") and ("files" in kinds or "tmp" in kinds)) or (
-                name == "rights" and self.sandbox.has_user_namespace
+            elif (
+                (name in ("device", "space") and ("files" in kinds or "tmp" in kinds))
+                or (name == "rights" and self.sandbox.has_user_namespace)
+                or (name == "socket" and "tmp" in kinds)
             ):
                 found[name] = True
         how = f"--isolate={','.join(kinds)}"
@@ -163,6 +167,8 @@ def _kind_of(error: BaseException) -> str | None:
         number = error.errno
         if number in _UNREACHED:
             return "ports"
+        if number == errno.ENOENT and error.filename is None and "connect" in _last_calls(error):
+            return "socket"
         if number == errno.EXDEV:
             return "device"
         if number == errno.ENOSPC:
