@@ -111,7 +111,7 @@ def as_serially(shop: Shop, *args: str, times: int = 1) -> None:
     for _ in range(max(times, shop.times)):
         parallel = shop.run(*args)
         assert outcomes.outcome_table(parallel.recorded) == outcomes.outcome_table(serial.recorded), parallel.out
-        assert parallel.ret == 0
+        assert parallel.ret == 0, parallel.out + parallel.err
         assert shop.left() == []
 
 

@@ -71,6 +71,7 @@ class _Inside:
         self.lent: Any = None  # the pool's own connection object
         self.dbapi: Any = None
         self.writer: Writer | None = None
+        self.is_mysql_writer = False
 
     @classmethod
     def enter(cls, engine: Any) -> _Inside:
@@ -114,7 +115,7 @@ class _Inside:
         if self.is_sqlite:
             event.listen(self.engine, "before_cursor_execute", _without_transactions, retval=True)
         elif self.is_mysql:
-            event.listen(self.engine, "before_cursor_execute", _without_commits)
+            event.listen(self.engine, "before_cursor_execute", self._before_mysql)
 
     def _restore(self) -> None:
         self.engine.pool = self.real_pool
@@ -123,7 +124,7 @@ class _Inside:
         if self.is_sqlite:
             event.remove(self.engine, "before_cursor_execute", _without_transactions)
         elif self.is_mysql:
-            event.remove(self.engine, "before_cursor_execute", _without_commits)
+            event.remove(self.engine, "before_cursor_execute", self._before_mysql)
 
     def _borrow(self, *_: Any) -> Any:
         if self.lent is not None:  # the one before has been invalidated
@@ -143,6 +144,7 @@ class _Inside:
                     raise RuntimeError("it commits each statement")
                 for statement in mysql.BEGIN:
                     _executing(dbapi)(statement)
+                self.is_mysql_writer = False
             for statement in self.savepoints.all():
                 _executing(dbapi)(statement)
         except Exception as error:
@@ -158,9 +160,20 @@ class _Inside:
                 self._execute(f"ROLLBACK TO SAVEPOINT {self.savepoints.first}")
         finally:
             self._real["do_rollback"](self.dbapi)
+            if self.is_mysql_writer:
+                _executing(self.dbapi)(mysql.UNLOCK)
         if self.writer is not None:
             self.writer.end()
         self.dbapi = None
+
+    def _before_mysql(self, connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        """What SQLAlchemy itself begins and commits does not come here."""
+        mysql.refuse(statement)
+        if mysql.ends_or_begins(statement):
+            raise RuntimeError(f"{statement.strip()}: call commit() or rollback(), which are undone after the test")
+        if not self.is_mysql_writer and self.dbapi is not None and mysql.writes(statement):
+            mysql.check_lock(_executing(self.dbapi)(mysql.LOCK))
+            self.is_mysql_writer = True
 
     def _is_ours(self, connection: Any) -> bool:
         return self.dbapi is not None and (connection is self.dbapi or _raw(connection) is self.dbapi)
@@ -211,13 +224,6 @@ def _executing(dbapi: Any) -> Callable[[str], Any]:
 def _without_transactions(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> tuple[str, Any]:
     """SQLAlchemy's advice for SQLite is to emit BEGIN in a listener; inside there is a transaction already."""
     return ("SELECT 1" if ends_or_begins(statement) == "BEGIN" else statement), parameters
-
-
-def _without_commits(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-    """Of MySQL. What SQLAlchemy itself begins and commits does not come here."""
-    mysql.refuse(statement)
-    if mysql.ends_or_begins(statement):
-        raise RuntimeError(f"{statement.strip()}: call commit() or rollback(), which are undone after the test")
 
 
 class RolledBackEngine:
