@@ -86,7 +86,8 @@ def read(reader: Reader, table: dict[str, Any]) -> Isolation:
             found[_KEYS[key]] = tuple(value)
             for each in value if key == "expose" else ():
                 if not each.startswith(("/", "@")) and _host_and_port(each) is None:
-                    raise reader.error(f"`expose`: {each!r} is not HOST:PORT, HOST:PORT/udp, a /path or an @abstract socket", line)
+                    wanted = "HOST:PORT, HOST:PORT/udp, a /path or an @abstract socket"
+                    raise reader.error(f"`expose`: {each!r} is not {wanted}", line)
         elif key == "home" and isinstance(value, bool):
             found["home"] = value
         elif key == "keep" and isinstance(value, str):

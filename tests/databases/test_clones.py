@@ -367,8 +367,8 @@ def test_a_mysql_server_that_sends_the_run_away(project: Project, mariadb: Maria
 def test_all_that_a_mysql_database_consists_of(project: Project, mariadb: Mariadb) -> None:
     mariadb.sql(
         "alter database character set latin1",
-        "create table parent (id int auto_increment primary key, name varchar(20), "
-        "length int generated always as (char_length(name)) stored, at timestamp default current_timestamp, key (name))",
+        "create table parent (id int auto_increment primary key, name varchar(20), key (name), "
+        "length int generated always as (char_length(name)) stored, at timestamp default current_timestamp)",
         "create table child (id int primary key, parent int, foreign key (parent) references parent (id))",
         "create sequence numbers start with 100",
         "create table numbered (id int default nextval(numbers), data json)",
@@ -403,7 +403,8 @@ def test_all_that_a_mysql_database_consists_of(project: Project, mariadb: Mariad
                 cursor.execute(statement)
                 return cursor.fetchall()
 
-            assert rows("select id, name, length from parent order by id") == ((0, "zero", 4), (1, "a", 1), (2, "bb", 2))
+            found = rows("select id, name, length from parent order by id")
+            assert found == ((0, "zero", 4), (1, "a", 1), (2, "bb", 2))
             assert rows("select count(*) from child") == ((2,),)
             assert rows("select id, data from numbered") == ((100, "{}"),)
             assert rows("select * from `a ``strange`` name`") == ((b"\\0\\xff\\n'",),)

@@ -94,7 +94,7 @@ class Shop:
 
     def left(self) -> list[str]:
         if self.redis is not None:
-            return [str(number) for number in self.redis.keys() if number]
+            return [str(number) for number, count in self.redis.keys().items() if number and count]
         if self.database is not None:
             return self.database.left()
         return [str(path) for path in self.project.path.glob(".pytest_cache/d/outpace-databases/runs/*/*")]
@@ -185,7 +185,8 @@ def test_raw_connections_in_transactions(shop: Shop) -> None:
 def test_djangos_own_transactions(shop: Shop) -> None:
     """SQLite has one writer, and Django's transaction there is a reader that becomes one: with clones."""
     file = shop.project.path / "test_shop.py"
-    file.write_text(file.read_text().replace("django_db_blocker)", "db)").replace("with django_db_blocker.unblock():", "if db is None:"))
+    text = file.read_text().replace("django_db_blocker)", "db)")
+    file.write_text(text.replace("with django_db_blocker.unblock():", "if db is None:"))
     if "sqlite" in shop.url:
         shop.project.write("pyproject.toml", CLONE)
     elif shop.url.startswith("mysql"):  # two that empty a table wait for each other's gaps

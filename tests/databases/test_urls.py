@@ -79,7 +79,10 @@ def test_a_password_is_not_shown(text: str) -> None:
     assert "***" in shown
 
 
-@pytest.mark.parametrize("text", ["", "app", "mysql://h", "oracle://h/app", "redis://h/app", "postgresql://h", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "app", "mysql://h", "oracle://h/app", "redis://h/app", "postgresql://h", "sqlite://", "sqlite:///:memory:"],
+)
 def test_not_an_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"address|names no database|not a file|not the number"):
         urls.parse(text)

@@ -128,7 +128,7 @@ class Clones:
             return None
         server = self.server
         kept = bool(self.database.fingerprint)
-        name = server.template_name(self._fingerprint()) if kept else server.clone_name(self.place.run, "template")
+        name: str = server.template_name(self._fingerprint()) if kept else server.clone_name(self.place.run, "template")
         if not server.exists(name):
             with server.locked(name):
                 if not server.exists(name):

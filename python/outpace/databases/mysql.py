@@ -1,7 +1,7 @@
 """Templates and clones on a MySQL or MariaDB server, and who owns them.
 
-A live run holds a lock of ``GET_LOCK`` from before its first clone until after its last: the server lets go of it with the
-session, however that ends. Whoever gets a run's lock may drop what it has left.
+A live run holds a lock of ``GET_LOCK`` from before its first clone until after its last: the server lets go of it with
+the session, however that ends. Whoever gets a run's lock may drop what it has left.
 """
 
 from __future__ import annotations

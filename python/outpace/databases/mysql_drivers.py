@@ -1,4 +1,4 @@
-"""A session on a MySQL or MariaDB server, through whichever driver the project has; without a database to begin with."""
+"""A session on a MySQL or MariaDB server, through whichever driver the project has; at first without a database."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Logical databases of a Redis server, lent to workers, and who has them.
 
-Redis has a fixed number of them, so they are leased. A lease is a connection of the controller whose name says which database
-it is for: every run of every host sees it in ``CLIENT LIST``, and it ends with the process, however that ends. Which
-databases outpace has written to is kept in a set in the address's own database: of those that are not empty it takes
-no others, for somebody's data may be there.
+Redis has a fixed number of them, so they are leased. A lease is a connection of the controller whose name says which
+database it is for: every run of every host sees it in ``CLIENT LIST``, and it ends with the process, however that ends.
+Which databases outpace has written to is kept in a set in the address's own database: of those that are not empty it
+takes no others, for somebody's data may be there.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class Redis:
                 ) from error
             advice = ""
             if error.code == "NOPERM":
-                advice = ". The user needs, of commands, +@connection +client|list +select +flushdb +dbsize +multi +exec"
+                advice = ". The user needs +@connection +client|list +select +flushdb +dbsize +multi +exec"
             elif "SELECT" in str(error) or "cluster" in str(error):
                 advice = '. A cluster has one database only: run these tests one at a time, strategy = "serial"'
             raise DatabaseError(f"the server of {self.url.shown} refuses: {error}{advice}") from error

@@ -1,7 +1,7 @@
 """A connection to a Redis server, in Redis' own protocol.
 
-The one client that is spoken here and not by the project's library: those connect again by themselves, and a lease that ends
-with its connection would be lost unseen.
+It is spoken here, and not by the project's library: those connect again by themselves, and a lease that ends with its
+connection would be lost unseen.
 """
 
 from __future__ import annotations

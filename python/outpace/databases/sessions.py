@@ -1,6 +1,7 @@
 """A plain session on a server, through whichever driver the project has.
 
-Each statement is a transaction of its own, where nothing else is said. Errors of all drivers become :class:`ServerError`.
+Each statement is a transaction of its own, where nothing else is said. Errors of all drivers become
+:class:`ServerError`.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ class _Table:
             raise error("`url-env` must be the name of an environment variable", self._line("url-env"))
         if strategy == "transaction" and re.match(r"(redis|valkey)s?:", url):
             raise error(
-                "Redis cannot take back what a test has written: use `strategy = \"clone\"`, with which each worker has "
-                "a database of its own, or \"serial\"",
+                "Redis cannot take back what a test has written: use `strategy = \"clone\"`, with which each worker "
+                "has a database of its own, or \"serial\"",
                 self._line("strategy"),
             )
         if strategy == "clone":

@@ -1,7 +1,8 @@
 """Addresses of databases, as SQLAlchemy, Django's helpers, libpq and asyncpg write them.
 
 ``postgresql+driver://user:password@host:port/name?option=value``, ``mysql`` and ``mariadb`` likewise,
-``redis://host:port/number``, ``unix:///socket?db=number``, ``sqlite+driver:///path``, or the path of an SQLite file. Another database of the same server has the same address but for the name: all else stays as it is written.
+``redis://host:port/number``, ``unix:///socket?db=number``, ``sqlite+driver:///path``, or the path of an SQLite file.
+Another database of the same server has the same address but for the name: all else stays as it is written.
 """
 
 from __future__ import annotations

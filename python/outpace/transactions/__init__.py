@@ -21,8 +21,8 @@ import sys
 from typing import Any
 
 _ACCEPTED = (
-    "an Engine or AsyncEngine of SQLAlchemy, or a connection of sqlite3, psycopg, psycopg2, asyncpg, pymysql or MySQLdb "
-    "(not a pool, not a session)"
+    "an Engine or AsyncEngine of SQLAlchemy, or a connection of sqlite3, psycopg, psycopg2, asyncpg, pymysql or "
+    "MySQLdb (not a pool, not a session)"
 )
 
 

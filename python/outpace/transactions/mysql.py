@@ -23,7 +23,8 @@ LOST = (
 _NO_SAVEPOINT = 1305
 _COMMENTS = r"(?:\s+|--\s[^\n]*\n|#[^\n]*\n|/\*(?!!).*?\*/)*"
 _COMMITS = re.compile(
-    _COMMENTS + r"(?P<words>(?:CREATE|DROP)\s+(?!TEMPORARY\b)(?:OR\s+REPLACE\s+(?!TEMPORARY\b))?\w+|ALTER\s+\w+|RENAME\s+\w+|TRUNCATE\b"
+    _COMMENTS + r"(?P<words>(?:CREATE|DROP)\s+(?!TEMPORARY\b)(?:OR\s+REPLACE\s+(?!TEMPORARY\b))?\w+"
+    r"|ALTER\s+\w+|RENAME\s+\w+|TRUNCATE\b"
     r"|GRANT\b|REVOKE\b|(?:UN)?LOCK\s+TABLES?|(?:ANALYZE|CHECK|OPTIMIZE|REPAIR)\s+TABLE|(?:UN)?INSTALL\b|FLUSH\b"
     r"|SET\s+(?:(?:SESSION|LOCAL)\s+|@@(?:SESSION\.|LOCAL\.)?)?AUTOCOMMIT\b)",
     re.I | re.S,
@@ -39,13 +40,14 @@ def refuse(statement: str) -> None:
     if found is not None:
         words = " ".join(found["words"].upper().split())
         raise RuntimeError(
-            f"{words} would commit what the test has done, as MySQL has it, and cannot be undone: use DELETE in place of "
-            'TRUNCATE, make tables before the test, or give each worker a clone: strategy = "clone"'
+            f"{words} would commit what the test has done, as MySQL has it, and cannot be undone: use DELETE in place "
+            'of TRUNCATE, make tables before the test, or give each worker a clone: strategy = "clone"'
         )
 
 
 _READS = re.compile(
-    _COMMENTS + r"\(*\s*(?:SELECT|SHOW|DESC|DESCRIBE|EXPLAIN|SET|USE|DO|VALUES|WITH|SAVEPOINT|RELEASE|ROLLBACK|COMMIT|BEGIN|START)\b",
+    _COMMENTS + r"\(*\s*(?:SELECT|SHOW|DESC|DESCRIBE|EXPLAIN|SET|USE|DO|VALUES|WITH"
+    r"|SAVEPOINT|RELEASE|ROLLBACK|COMMIT|BEGIN|START)\b",
     re.I | re.S,
 )
 _LOCKS = re.compile(r"\bFOR\s+(?:UPDATE|SHARE)\b|\bLOCK\s+IN\s+SHARE\b|\b(?:INSERT|UPDATE|DELETE)\b|\bINTO\b", re.I)

@@ -45,8 +45,8 @@ _MOST_TEXT = 20_000
 _NOTES = {
     "ports": "This worker has its own loopback and no other network ({how}): it reaches what it started itself, and "
     'what is named in [tool.outpace.isolate]: expose = ["HOST:PORT", "HOST:PORT/udp", "@abstract"]. {exposed}',
-    "socket": "This worker has temporary folders of its own ({how}), with no sockets but its tests' own: one from outside "
-    'must be named in [tool.outpace.isolate]: expose = ["/path/of/the.sock"]. {exposed}',
+    "socket": "This worker has temporary folders of its own ({how}), with no sockets but its tests' own: one from "
+    'outside must be named in [tool.outpace.isolate]: expose = ["/path/of/the.sock"]. {exposed}',
     "device": "This worker's folders are mounts of its own ({how}): a file cannot be moved between them, nor, for an "
     "ordinary user, a folder that was there before. shutil.move copies.",
     "space": "This worker's writes are kept in memory ({how}), of which there is no more.",
