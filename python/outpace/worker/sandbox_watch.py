@@ -67,6 +67,8 @@ class SandboxWatch:
             patterns = sandbox.given["pass"]
             self.writes = sandbox_writes.Writes(sandbox.upper, patterns)
             self.passing = sandbox_writes.Passing(sandbox.upper, sandbox.root, patterns, sandbox.since)
+        # What has raised, until it is reported.
+        self._failed: pytest.CallInfo[Any] | None = None
         self._began = time.monotonic()
         self._spent = 0.0
         # Tests since the last look.
@@ -74,13 +76,14 @@ class SandboxWatch:
 
     # -- what was written
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        yield
+    # Of each test: plain functions, as wrappers cost several times more.
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
         if self.writes is not None:
             if self.writes.is_untouched:
                 return
-            self._since[1:] = [item.nodeid]
+            self._since[1:] = [nodeid]
             if self._spent < _FREE or self._spent < _SHARE * (time.monotonic() - self._began):
                 self._look()
 
@@ -115,13 +118,15 @@ class SandboxWatch:
 
     # -- why a test failed
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> Generator[None, Any, None]:
-        outcome: Any = yield
-        if call.excinfo is None or outcome.excinfo is not None:
-            return
-        report = outcome.get_result()
-        if report.failed:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
+        if call.excinfo is not None:
+            self._failed = call
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        call, self._failed = self._failed, None
+        if call is not None and report.failed and call.when == report.when and call.excinfo is not None:
             for text in self._notes(call.excinfo.value, report):
                 pytest_private.add_section(report, "outpace: isolated", text)
 
