@@ -99,11 +99,13 @@ $(PLUGINS)/.installed: dist/.built tests/plugins/requirements.txt tests/repair/r
 	$(PLUGINS)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
 	touch $@
 
-# Drivers and frameworks; the PostgreSQL server is the system's, and its tests are skipped where there is none.
+# Drivers and frameworks. Servers are the system's: MariaDB and Redis are installed where Debian's packages can be, and the
+# tests of one that is not there are skipped, with the reason.
 $(DATABASES)/.installed: dist/.built tests/databases/requirements.txt
 	$(PYTHON) -m venv $(DATABASES)
 	$(DATABASES)/bin/pip install -q -r tests/databases/requirements.txt
 	$(DATABASES)/bin/pip install -q --force-reinstall --no-deps dist/*.whl
+	tests/databases/servers.sh
 	touch $@
 
 clean:

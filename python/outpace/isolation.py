@@ -86,7 +86,8 @@ def read(reader: Reader, table: dict[str, Any]) -> Isolation:
             found[_KEYS[key]] = tuple(value)
             for each in value if key == "expose" else ():
                 if not each.startswith(("/", "@")) and _host_and_port(each) is None:
-                    raise reader.error(f"`expose`: {each!r} is not HOST:PORT, a /path or an @abstract socket", line)
+                    wanted = "HOST:PORT, HOST:PORT/udp, a /path or an @abstract socket"
+                    raise reader.error(f"`expose`: {each!r} is not {wanted}", line)
         elif key == "home" and isinstance(value, bool):
             found["home"] = value
         elif key == "keep" and isinstance(value, str):
@@ -139,7 +140,7 @@ def settings(config: pytest.Config) -> Isolation:
 def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | None = None) -> dict[str, Any]:
     """All that a worker must know to be isolated in these ways. Raises ``pytest.UsageError``."""
     found = found or settings(config)
-    servers = _servers(config)
+    servers = _servers(config, kinds)
     expose = (*found.expose, *servers.values())
     root = os.path.realpath(config.rootpath)
     patterns = [*PASS_THROUGH, *(each.rstrip("/") for each in found.pass_through)]
@@ -174,7 +175,7 @@ def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | No
     return given
 
 
-def _servers(config: pytest.Config) -> dict[str, str]:
+def _servers(config: pytest.Config, kinds: Collection[str]) -> dict[str, str]:
     """Of databases, which workers make clones on; by table."""
     from .marks import settings_of
 
@@ -182,7 +183,7 @@ def _servers(config: pytest.Config) -> dict[str, str]:
         return {}
     from .databases import places
 
-    return places.of_servers(config)
+    return places.of_servers(config, kinds)
 
 
 def _own_folders() -> list[str]:
@@ -191,8 +192,11 @@ def _own_folders() -> list[str]:
     return [folder for folder in dict.fromkeys(folders) if folder != here or folder in _FOLDERS]
 
 
+UDP = "/udp"
+
+
 def _host_and_port(text: str) -> tuple[str, int] | None:
-    host, colon, port = text.rpartition(":")
+    host, colon, port = (text[: -len(UDP)] if text.endswith(UDP) else text).rpartition(":")
     if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not host:
         return None
     return host.strip("[]"), int(port)
@@ -203,16 +207,17 @@ def _expose(text: str, targets: list[str], hosts: list[str]) -> None:
         targets.append(text)
         return
     host, port = _host_and_port(text) or ("", 0)
+    suffix, kind = (UDP, socket.SOCK_DGRAM) if text.endswith(UDP) else ("", socket.SOCK_STREAM)
     try:
-        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        answers = socket.getaddrinfo(host, port, type=kind)
     except OSError as error:
         raise pytest.UsageError(f"outpace: expose = [{text!r}]: {error.strerror or error}") from None
     places = list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in answers))
     if len(places) > 1:
         # Inside, an address accepts whether or not it does outside: the others would be tried first, in vain.
-        places = [place for place in places if _accepts(place, port)] or places[:1]
+        places = [place for place in places if not suffix and _accepts(place, port)] or places[:1]
     for family, address in places:
-        targets.append(f"[{address}]:{port}" if family == socket.AF_INET6 else f"{address}:{port}")
+        targets.append((f"[{address}]:{port}" if family == socket.AF_INET6 else f"{address}:{port}") + suffix)
         if host not in (address, "localhost"):
             hosts.append(f"{address} {host}")
 

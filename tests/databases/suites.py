@@ -10,6 +10,8 @@ from project import Project
 RAW = {
     "psycopg": "psycopg.connect(os.environ['DATABASE_URL'])",
     "psycopg2": "psycopg2.connect(os.environ['DATABASE_URL'])",
+    "pymysql": "pymysql.connect(**parts(os.environ['DATABASE_URL']))",
+    "MySQLdb": "MySQLdb.connect(**parts(os.environ['DATABASE_URL']))",
     "sqlite3": "sqlite3.connect(os.environ['DATABASE_URL'].split('///', 1)[1], timeout=60)",
 }
 SCHEMA = "create table if not exists item (name text)"
@@ -21,6 +23,12 @@ def raw(project: Project, driver: str, tests: int = 12) -> None:
         import os, time
         import {driver}
         import pytest
+        from urllib.parse import urlsplit
+
+        def parts(url):
+            url = urlsplit(url)
+            place = dict(host=url.hostname, port=url.port, user=url.username, password=url.password)
+            return dict(place, database=url.path[1:])
 
         @pytest.fixture
         def connection():
@@ -49,7 +57,7 @@ def sqlalchemy(project: Project, tests: int = 12) -> None:
     project.files(
         shop="""
         import os
-        from sqlalchemy import create_engine
+        from sqlalchemy import String, create_engine
         from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 
         engine = create_engine(os.environ["DATABASE_URL"])
@@ -59,7 +67,7 @@ def sqlalchemy(project: Project, tests: int = 12) -> None:
 
         class Item(Base):
             __tablename__ = "item"
-            name: Mapped[str] = mapped_column(primary_key=True)
+            name: Mapped[str] = mapped_column(String(40), primary_key=True)
         """,
         test_shop=f"""
         import time
@@ -85,6 +93,7 @@ def sqlalchemy_async(project: Project, tests: int = 12) -> None:
     project.files(
         shop="""
         import os
+        from sqlalchemy import String
         from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
         from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
         from sqlalchemy.pool import NullPool
@@ -96,7 +105,7 @@ def sqlalchemy_async(project: Project, tests: int = 12) -> None:
 
         class Item(Base):
             __tablename__ = "item"
-            name: Mapped[str] = mapped_column(primary_key=True)
+            name: Mapped[str] = mapped_column(String(40), primary_key=True)
         """,
         test_shop=f"""
         import asyncio
@@ -157,5 +166,184 @@ def fastapi(project: Project, tests: int = 12) -> None:
                 client.post(f"/items/item{{number}}")
                 time.sleep(0.005)
             assert len(client.get("/items").json()) == n + 1
+        """,
+    )
+
+
+def django(project: Project, tests: int = 12) -> None:
+    """On a database that is there, as `django_db_setup` is overridden for."""
+    project.write("pytest.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = site_settings\n")
+    project.write("shop/__init__.py", "")
+    project.write(
+        "shop/models.py",
+        """
+        from django.db import models
+
+        class Item(models.Model):
+            name = models.CharField(max_length=40, primary_key=True)
+            class Meta:
+                db_table = "item"
+                managed = False
+        """,
+    )
+    project.files(
+        site_settings="""
+        import os
+        from urllib.parse import urlsplit
+
+        url = urlsplit(os.environ["DATABASE_URL"])
+        if url.scheme.startswith("mysql"):
+            import pymysql
+            pymysql.install_as_MySQLdb()
+        kind = "mysql" if url.scheme.startswith("mysql") else "sqlite3" if url.scheme == "sqlite" else "postgresql"
+        SECRET_KEY = "x"
+        INSTALLED_APPS = ["shop"]
+        USE_TZ = True
+        DATABASES = {
+            "default": {
+                "ENGINE": f"django.db.backends.{kind}",
+                "NAME": url.path[1:],
+                "USER": url.username or "",
+                "PASSWORD": url.password or "",
+                "HOST": url.hostname or "",
+                "PORT": str(url.port or ""),
+            }
+        }
+        """,
+        conftest="""
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def django_db_setup():
+            pass
+        """,
+        test_shop=f"""
+        import time
+        import pytest
+        from shop.models import Item
+
+        @pytest.fixture(autouse=True)
+        def as_it_is(django_db_blocker):
+            with django_db_blocker.unblock():
+                yield
+
+        @pytest.mark.parametrize("n", range({tests}))
+        def test_items(n):
+            Item.objects.all().delete()
+            for number in range(n + 1):
+                Item.objects.create(name=f"item {{number}}")
+                time.sleep(0.005)
+            assert Item.objects.count() == n + 1
+        """,
+    )
+
+
+def redis(project: Project, tests: int = 12) -> None:
+    project.files(
+        cache="""
+        import os
+        import redis
+
+        client = redis.Redis.from_url(os.environ["DATABASE_URL"])
+        """,
+        test_cache=f"""
+        import time
+        import pytest
+        from cache import client
+
+        @pytest.mark.parametrize("n", range({tests}))
+        def test_items(n):
+            client.flushdb()
+            for number in range(n + 1):
+                client.rpush("items", number)
+                time.sleep(0.005)
+            assert [int(each) for each in client.lrange("items", 0, -1)] == list(range(n + 1))
+        """,
+    )
+
+
+def redis_async(project: Project, tests: int = 12) -> None:
+    project.write("pytest.ini", "[pytest]\nasyncio_mode = auto\n")
+    project.files(
+        test_cache=f"""
+        import asyncio, os
+        import pytest
+        from redis.asyncio import Redis
+
+        @pytest.mark.parametrize("n", range({tests}))
+        async def test_items(n):
+            async with Redis.from_url(os.environ["DATABASE_URL"]) as client:
+                await client.delete("items")
+                for number in range(n + 1):
+                    await client.rpush("items", number)
+                    await asyncio.sleep(0.005)
+                assert await client.llen("items") == n + 1
+        """,
+    )
+
+
+def redis_fastapi(project: Project, tests: int = 12) -> None:
+    redis(project, tests)
+    (project.path / "test_cache.py").unlink()
+    project.files(
+        api="""
+        from fastapi import FastAPI
+        from cache import client
+
+        app = FastAPI()
+
+        @app.delete("/hits")
+        def clear():
+            client.delete("hits")
+
+        @app.post("/hits")
+        def hit() -> int:
+            return client.incr("hits")
+        """,
+        test_api=f"""
+        import time
+        import pytest
+        from fastapi.testclient import TestClient
+        from api import app
+
+        @pytest.mark.parametrize("n", range({tests}))
+        def test_hits(n):
+            client = TestClient(app)
+            client.delete("/hits")
+            for number in range(n + 1):
+                assert client.post("/hits").json() == number + 1
+                time.sleep(0.005)
+        """,
+    )
+
+
+def redis_django(project: Project, tests: int = 12) -> None:
+    """Django's cache."""
+    project.write("pytest.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = site_settings\n")
+    project.files(
+        site_settings="""
+        import os
+
+        SECRET_KEY = "x"
+        USE_TZ = True
+        CACHES = {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": os.environ["DATABASE_URL"],
+            }
+        }
+        """,
+        test_cache=f"""
+        import time
+        import pytest
+        from django.core.cache import cache
+
+        @pytest.mark.parametrize("n", range({tests}))
+        def test_items(n):
+            cache.clear()
+            for number in range(n + 1):
+                assert cache.add(f"item {{number}}", number)
+                time.sleep(0.005)
+            assert cache.get(f"item {{n}}") == n
         """,
     )

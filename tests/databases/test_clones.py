@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Postgres
+from conftest import Mariadb, Postgres
 from project import Project, Run, _environ
 
 LIMIT = 240.0
@@ -23,12 +23,20 @@ PREPARE = """
     url = os.environ["DATABASE_URL"]
     if url.startswith("sqlite"):
         connection = sqlite3.connect(url.split("///", 1)[1])
+    elif url.startswith("mysql"):
+        import pymysql
+        from urllib.parse import urlsplit
+        at = urlsplit(url)
+        connection = pymysql.connect(
+            host=at.hostname, port=at.port, user=at.username, password=at.password, database=at.path[1:]
+        )
     else:
         import psycopg
         connection = psycopg.connect(url)
-    with connection:
-        connection.execute("create table item (name text)")
-        connection.execute("insert into item values ('" + open("migrations/one.sql").read().strip() + "')")
+    cursor = connection.cursor()
+    cursor.execute("create table item (name text)")
+    cursor.execute("insert into item values ('" + open("migrations/one.sql").read().strip() + "')")
+    connection.commit()
     connection.close()
     print("prepared", file=open("prepared", "a"))
 """
@@ -39,14 +47,23 @@ TESTS = """
     def connect(url):
         if url.startswith("sqlite"):
             return sqlite3.connect(url.split("///", 1)[1])
+        if url.startswith("mysql"):
+            import pymysql
+            from urllib.parse import urlsplit
+            at = urlsplit(url)
+            return pymysql.connect(
+                host=at.hostname, port=at.port, user=at.username, password=at.password, database=at.path[1:]
+            )
         import psycopg
         return psycopg.connect(url)
 
     @pytest.mark.parametrize("n", range(6))
     def test_items(n):
         connection = connect(os.environ["DATABASE_URL"])
-        rows = connection.execute("select name from item").fetchall()
-        connection.execute("insert into item values ('mine')")
+        cursor = connection.cursor()
+        cursor.execute("select name from item")
+        rows = list(cursor.fetchall())
+        cursor.execute("insert into item values ('mine')")
         connection.commit()
         time.sleep(0.05)
         assert rows[:1] == [(open("migrations/one.sql").read().strip(),)]
@@ -59,14 +76,14 @@ TESTS = """
 
 
 class Kind:
-    """PostgreSQL or SQLite: where it is, and what is left there."""
+    """PostgreSQL, MariaDB or SQLite: where it is, and what is left there."""
 
     def __init__(self, request: pytest.FixtureRequest, project: Project) -> None:
         self.project = project
-        self.postgres: Postgres | None = None
-        if request.param == "postgres":
-            self.postgres = request.getfixturevalue("postgres")
-            self.url = self.postgres.url()
+        self.server: Postgres | Mariadb | None = None
+        if request.param != "sqlite":
+            self.server = request.getfixturevalue(request.param)
+            self.url = self.server.url()
         else:
             self.url = f"sqlite:///{project.path}/app.db"
         self.folder = project.path / ".pytest_cache/d/outpace-databases"
@@ -80,18 +97,17 @@ class Kind:
         return subprocess.Popen(command, cwd=self.project.path, env=environ, stdout=subprocess.DEVNULL)
 
     def clones(self) -> list[str]:
-        if self.postgres is None:
+        if self.server is None:
             return sorted(str(path) for path in self.folder.glob("runs/app/*/*"))
-        names = self.postgres.cluster.databases()
-        return [name for name in names if name != self.postgres.name and "_tpl_" not in name]
+        return [name for name in self.server.left() if "_tpl_" not in name]
 
     def templates(self) -> list[str]:
-        if self.postgres is None:
+        if self.server is None:
             return sorted(path.name for path in self.folder.glob("templates/app/*") if path.is_dir())
-        return [name for name in self.postgres.cluster.databases() if "_tpl_" in name]
+        return [name for name in self.server.left() if "_tpl_" in name]
 
 
-@pytest.fixture(params=["postgres", "sqlite"])
+@pytest.fixture(params=["postgres", "mariadb", "sqlite"])
 def kind(request: pytest.FixtureRequest, project: Project) -> Kind:
     project.write("prepare.py", PREPARE)
     project.write("migrations/one.sql", "first")
@@ -325,3 +341,89 @@ def test_a_server_that_goes_away_meanwhile(project: Project, postgres: Postgres)
         assert run.ret == 0, run.out + run.err
         assert "clones may be left" not in run.out
         assert postgres.cluster.databases() == [postgres.name]
+
+
+def test_a_mysql_server_that_sends_the_run_away(project: Project, mariadb: Mariadb) -> None:
+    project.write("pyproject.toml", TABLE)
+    project.files(
+        test_ends_it=f"""
+        import pymysql
+
+        def test_connections_are_ended():
+            place = dict(host="127.0.0.1", port={mariadb.server.port}, user="app", password="geheim")
+            cursor = pymysql.connect(**place).cursor()
+            cursor.execute("select id from information_schema.processlist where id <> connection_id() and user = 'app'")
+            for (number,) in cursor.fetchall():
+                cursor.execute(f"kill {{number}}")
+        """
+    )
+    for workers in ("-n2", "-n0"):
+        run = project.run(*QUIET, workers, env={"DATABASE_URL": mariadb.url()}, limit=LIMIT)
+        assert run.ret == 0, run.out + run.err
+        assert "clones may be left" not in run.out
+        assert mariadb.left() == []
+
+
+def test_all_that_a_mysql_database_consists_of(project: Project, mariadb: Mariadb) -> None:
+    mariadb.sql(
+        "alter database character set latin1",
+        "create table parent (id int auto_increment primary key, name varchar(20), key (name), "
+        "length int generated always as (char_length(name)) stored, at timestamp default current_timestamp)",
+        "create table child (id int primary key, parent int, foreign key (parent) references parent (id))",
+        "create sequence numbers start with 100",
+        "create table numbered (id int default nextval(numbers), data json)",
+        "create table `a ``strange`` name` (`a column` varbinary(10))",
+        "insert into parent (name) values ('a'), ('bb')",
+        "set sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
+        "insert into parent (id, name) values (0, 'zero')",
+        "insert into child values (1, 1), (2, 2)",
+        "insert into numbered (data) values ('{}')",
+        "insert into `a ``strange`` name` values (x'00ff0a27')",
+        "create view b_view as select name from parent where id > 0",
+        "create view a_view as select name from b_view",
+        "create function plus (a int) returns int deterministic return a + 1",
+        "create procedure fill () insert into parent (name) values ('made')",
+        "create trigger loud before insert on parent for each row set new.name = upper(new.name)",
+        "create definer = 'nobody'@'nowhere' view c_view as select 1",
+    )
+    project.write("pyproject.toml", TABLE)
+    project.files(
+        test_all="""
+        import os
+        from urllib.parse import urlsplit
+        import pymysql
+
+        def test_all():
+            at = urlsplit(os.environ["DATABASE_URL"])
+            place = dict(host=at.hostname, port=at.port, user=at.username, password=at.password)
+            connection = pymysql.connect(database=at.path[1:], **place)
+            cursor = connection.cursor()
+
+            def rows(statement):
+                cursor.execute(statement)
+                return cursor.fetchall()
+
+            found = rows("select id, name, length from parent order by id")
+            assert found == ((0, "zero", 4), (1, "a", 1), (2, "bb", 2))
+            assert rows("select count(*) from child") == ((2,),)
+            assert rows("select id, data from numbered") == ((100, "{}"),)
+            assert rows("select * from `a ``strange`` name`") == ((b"\\0\\xff\\n'",),)
+            assert rows("select name from a_view order by 1") == (("a",), ("bb",))
+            rows("call fill()")
+            assert rows("select id, name, plus(length) from parent where id > 2") == ((3, "MADE", 5),)
+            assert "latin1" in rows("show create table parent")[0][1]
+            assert at.path[1:] in rows("show create table numbered")[0][1]  # the clone's own sequence
+            rows("insert into numbered (data) values ('[]')")
+            assert rows("select max(id) from numbered")[0][0] > 100
+            try:
+                rows("insert into child values (3, 99)")
+            except pymysql.IntegrityError:
+                pass
+            else:
+                raise AssertionError("the foreign key is not there")
+        """
+    )
+    run = project.run(*QUIET, "-n2", env={"DATABASE_URL": mariadb.url()}, limit=LIMIT)
+    assert run.ret == 0, run.out + run.err
+    assert mariadb.sql("select count(*) from parent", "select count(*) from numbered") == ["3", "1"]
+    assert mariadb.left() == []

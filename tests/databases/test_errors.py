@@ -7,7 +7,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import Postgres
+import redis_server
+from conftest import Mariadb, Postgres
 from project import Project, Run
 
 LIMIT = 240.0
@@ -44,8 +45,10 @@ def test_the_variable_is_not_set(suite: Project, workers: str) -> None:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("oracle://u:geheim@host/x", "'oracle://u:***@host/x' is neither a postgresql:// nor a sqlite:// address"),
+        ("oracle://u:geheim@host/x", "'oracle://u:***@host/x' is no address of PostgreSQL, MySQL, Redis or SQLite"),
         ("postgresql://host", "names no database"),
+        ("mysql://host", "names no database"),
+        ("redis://host/app", "'app' is not the number of a database"),
         ("sqlite://", "a database in memory is each worker's own already"),
         ("nonsense", "'nonsense' is not the address of a database: postgresql://user@host/name"),
     ],
@@ -56,11 +59,21 @@ def test_not_an_address(suite: Project, url: str, told: str, workers: str) -> No
 
 
 @WORKERS
-@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "asyncpg", "pg8000"])
-def test_nobody_listens(suite: Project, driver: str, workers: str) -> None:
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        *(f"postgresql+{driver}" for driver in ("psycopg", "psycopg2", "asyncpg", "pg8000")),
+        *(f"mysql+{driver}" for driver in ("pymysql", "mysqldb", "mysqlconnector", "asyncmy")),
+        "redis",
+    ],
+)
+def test_nobody_listens(suite: Project, scheme: str, workers: str) -> None:
+    if scheme.endswith(("mysqldb", "mysqlconnector")):
+        pytest.importorskip("MySQLdb" if scheme.endswith("mysqldb") else "mysql.connector")
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        url = f"postgresql+{driver}://u:geheim@127.0.0.1:{sock.getsockname()[1]}/app"
+        number = "0" if scheme == "redis" else "app"
+        url = f"{scheme}://u:geheim@127.0.0.1:{sock.getsockname()[1]}/{number}"
         told = (f"cannot connect to {url.replace('geheim', '***')}: ", "Start the server, or correct the address")
         run = refused(suite, workers, url, *told)
     assert "geheim" not in run.out + run.err
@@ -94,6 +107,73 @@ def test_the_database_is_in_use(suite: Project, postgres: Postgres, driver: str,
     with psycopg.connect(postgres.url(), application_name="a shell"):
         told = (f"database `{postgres.name}` is in use", "a shell (process ", "Close these connections, or set")
         refused(suite, workers, postgres.url(driver), *told)
+
+
+@WORKERS
+def test_mysql_refuses(suite: Project, mariadb: Mariadb, workers: str) -> None:
+    server = mariadb.server
+    refused(suite, workers, server.url("nowhere"), "there is no database `nowhere` on the server", "set `prepare`")
+    url = server.url(mariadb.name, user="app:falsch")
+    run = refused(suite, workers, url, "the server refuses mysql+pymysql://app:***@", "Correct user and password")
+    assert "falsch" not in run.out + run.err
+    server.sql(
+        "create or replace user weak@'127.0.0.1'", f"grant select, trigger on {mariadb.name}.* to weak@'127.0.0.1'"
+    )
+    name = mariadb.name.replace("_", "\\_")
+    grant = f"GRANT ALL ON `{name}\\_outpace\\_%`.* TO 'weak'@'127.0.0.1'"
+    told = ("the user 'weak'@'127.0.0.1' may not create databases", f"As an administrator: {grant}")
+    url = server.url(mariadb.name, user="weak")
+    refused(suite, workers, url, *told)
+    server.sql(grant)  # as it says
+    run = suite.run(*QUIET, workers, env={"DATABASE_URL": url}, limit=LIMIT)
+    assert run.ret == 0, run.out + run.err
+    server.sql("create or replace user blind@'127.0.0.1'", "grant create, drop, execute on *.* to blind@'127.0.0.1'")
+    mariadb.sql("create procedure hidden () select 1")
+    (suite.path / "ran").unlink()
+    url = server.url(mariadb.name, user="blind")
+    refused(suite, workers, url, "may not see what the procedure `hidden` consists of", "GRANT SELECT ON mysql.proc")
+
+
+def test_a_mysql_table_is_held_by_an_open_transaction(suite: Project, mariadb: Mariadb) -> None:
+    pymysql = pytest.importorskip("pymysql")
+    mariadb.sql("create table item (name text)", "insert into item values ('one')")
+    place = {"host": "127.0.0.1", "port": mariadb.server.port, "user": "app", "password": "geheim"}
+    with pymysql.connect(database=mariadb.name, **place) as connection, connection.cursor() as cursor:
+        cursor.execute("update item set name = 'two'")
+        told = ("cannot be copied: an open transaction holds what it consists of", "or set `prepare`")
+        refused(suite, "-n0", mariadb.url(), *told)
+
+
+@WORKERS
+def test_redis_refuses(suite: Project, workers: str) -> None:
+    if redis_server.binary() is None:
+        pytest.skip("no Redis server is installed")
+    server = redis_server.Server("--requirepass", "geheim", "--databases", "3")
+    try:
+        for user in ("", ":falsch"):
+            refused(suite, workers, server.url(user=user), "the server refuses redis://", "Correct user and password")
+        url = server.url(user=":geheim")
+        suite.write("pyproject.toml", TABLE + 'prepare = "make"\n')
+        refused(suite, workers, url, "a worker's database of Redis begins empty: `prepare` and `fingerprint` are for")
+        suite.write("pyproject.toml", TABLE)
+        run = suite.run(*QUIET, workers, env={"DATABASE_URL": url}, limit=LIMIT)
+        assert run.ret == 0, run.out + run.err
+    finally:
+        server.stop()
+
+
+@WORKERS
+def test_no_driver_for_mysql(suite: Project, workers: str) -> None:
+    suite.files(
+        conftest="""
+        import importlib.util
+        found = importlib.util.find_spec
+        names = ("pymysql", "MySQLdb", "mysql.connector", "asyncmy")
+        importlib.util.find_spec = lambda name, *rest: None if name in names else found(name, *rest)
+        """
+    )
+    told = ("no driver for MySQL is installed here", "pip install pymysql")
+    refused(suite, workers, "mysql://host/app", *told)
 
 
 @WORKERS
@@ -131,12 +211,13 @@ def test_an_sqlite_file_that_is_locked(suite: Project) -> None:
         ("", 1, "[tool.outpace.databases.app] needs a `strategy`: transaction, clone, serial"),
         ('strategy = "copy"', 2, "`strategy` must be one of 'transaction', 'clone', 'serial'"),
         ('strategy = "clone"', 1, "[tool.outpace.databases.app] needs a `url`, or a `url-env`"),
-        ('strategy = "clone"\nurl = "mongodb://host/x"', 3, "`url`: 'mongodb://host/x' is neither"),
+        ('strategy = "clone"\nurl = "mongodb://host/x"', 3, "`url`: 'mongodb://host/x' is no address of PostgreSQL"),
         ('strategy = "clone"\nurl = 5', 3, "`url` must be a string"),
         ('strategy = "clone"\nurl = "a.db"\nprepare = []', 4, "`prepare` must be a string or a list of strings"),
         ('strategy = "clone"\nurl = "a.db"\nurl_env = "X"', 4, "unknown key `url_env`"),
         ('strategy = "serial"\nprepare = "make db"', 3, '`prepare` is for `strategy = "clone"` only'),
         ('strategy = "serial"\nfilter = "fixtures(x)"', "3:11", "expected `test(...)`"),
+        ('strategy = "transaction"\nurl = "redis://h/0"', 2, "Redis cannot take back what a test has written: use"),
         ('strategy = "transaction"', 1, '[tool.outpace.databases.app] needs an `engine = "package.module:name"`'),
         ('strategy = "transaction"\nengine = "app"', 3, '`engine` must be written as "package.module:name"'),
     ],

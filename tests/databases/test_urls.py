@@ -22,6 +22,30 @@ def test_another_database(text: str, other: str) -> None:
     assert url.with_database("new") == other
 
 
+@pytest.mark.parametrize(
+    ("text", "number", "other"),
+    [
+        ("redis://h", "0", "redis://h/7"),
+        ("redis://:p%40ss@h:6380/3?protocol=3", "3", "redis://:p%40ss@h:6380/7?protocol=3"),
+        ("rediss://u@h/3?db=4&ssl_cert_reqs=none", "4", "rediss://u@h/3?db=7&ssl_cert_reqs=none"),
+        ("unix:///run/redis.sock", "0", "unix:///run/redis.sock?db=7"),
+        ("unix://:geheim@/run/redis.sock?db=2", "2", "unix://:geheim@/run/redis.sock?db=7"),
+        ("valkey://[::1]/", "0", "valkey://[::1]/7"),
+    ],
+)
+def test_another_database_of_redis(text: str, number: str, other: str) -> None:
+    url = urls.parse(text)
+    assert (url.dialect, url.database) == ("redis", number)
+    assert url.with_database("7") == other
+    assert url.host in ("h", "::1", "/run/redis.sock")
+
+
+def test_another_database_of_mysql() -> None:
+    url = urls.parse("mariadb+pymysql://u:p@h/app?charset=utf8mb4&unix_socket=/run/my.sock")
+    assert (url.dialect, url.driver, url.database) == ("mysql", "pymysql", "app")
+    assert url.with_database("new") == "mariadb+pymysql://u:p@h/new?charset=utf8mb4&unix_socket=/run/my.sock"
+
+
 def test_the_parts() -> None:
     url = urls.parse("postgresql+psycopg://us%2Fer:p%40s%3As@[::1]:5433/a%20b?sslmode=disable")
     assert (url.dialect, url.driver, url.user, url.password) == ("postgresql", "psycopg", "us/er", "p@s:s")
@@ -55,7 +79,10 @@ def test_a_password_is_not_shown(text: str) -> None:
     assert "***" in shown
 
 
-@pytest.mark.parametrize("text", ["", "app", "mysql://h/app", "postgresql://h", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "app", "mysql://h", "oracle://h/app", "redis://h/app", "postgresql://h", "sqlite://", "sqlite:///:memory:"],
+)
 def test_not_an_address(text: str) -> None:
-    with pytest.raises(ValueError, match=r"address|names no database|not a file"):
+    with pytest.raises(ValueError, match=r"address|names no database|not a file|not the number"):
         urls.parse(text)

@@ -27,6 +27,10 @@ class Tcp(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+class Udp(socketserver.ThreadingMixIn, socketserver.UDPServer):
+    max_packet_size = 65_535
+
+
 class Tcp6(Tcp):
     address_family = socket.AF_INET6
 
@@ -124,6 +128,86 @@ def test_every_kind_of_address(lab: Lab) -> None:
         env = {"SERVICE_PORT": str(port), "V6_PORT": str(port6), "SERVICE_HOST": host, "ABSTRACT": abstract}
         run = lab.run("-n2", env={**env, "PLACE": str(place), "FILE": str(file)})
     assert (run.ret, run.counts) == (0, {"passed": 6}), run.out + run.err
+
+
+def test_datagrams(lab: Lab, method: str) -> None:
+    """Where they are exposed; else whoever waits for an answer is told why there is none."""
+    lab.write(
+        "test_a.py",
+        """
+        import os, socket
+        import pytest
+
+        PORT, OTHER = int(os.environ["SERVICE_PORT"]), int(os.environ["OTHER_PORT"])
+
+        def ask(port, data):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(60)
+                sock.connect(("127.0.0.1", port))
+                sock.send(data)
+                return sock.recv(70_000)
+
+        @pytest.mark.parametrize("n", range(12))
+        def test_it(n):
+            assert ask(PORT, str(n).encode() * 20_000) == str(n).encode() * 20_000
+
+        def test_its_own():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.bind(("127.0.0.1", OTHER))
+
+        def test_not_exposed():
+            ask(OTHER, b"x")
+
+        def test_elsewhere():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.sendto(b"x", ("192.0.2.1", 53))
+        """,
+    )
+
+    class Back(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            data, sock = self.request
+            sock.sendto(data, self.client_address)
+
+    with echoing(Udp(("127.0.0.1", 0), Back)) as service, echoing(Udp(("127.0.0.1", 0), Back)) as other:
+        port = str(service.server_address[1])
+        lab.settings(f'kinds = ["ports"]\nexpose = ["127.0.0.1:{port}/udp"]')
+        env = {"SERVICE_PORT": port, "OTHER_PORT": str(other.server_address[1])}
+        run = lab.run("-n3", "--start-method", method, env=env)
+    assert (run.ret, run.counts) == (1, {"passed": 13, "failed": 2}), run.out + run.err
+    assert " ".join(run.out.split()).count(f'"HOST:PORT/udp", "@abstract"]. Exposed: 127.0.0.1:{port}/udp.') == 2
+
+
+def test_sockets_that_are_not_exposed(lab: Lab) -> None:
+    """Of each kind: at once, with the setting."""
+    abstract = f"outpace-{uuid.uuid4().hex}"
+    lab.write(
+        "test_a.py",
+        f"""
+        import os, socket
+
+        def connect(place):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(place)
+
+        def test_abstract(): connect("\\0{abstract}")
+        def test_path(): connect(os.environ["PLACE"])
+        def test_tcp(): socket.create_connection(("127.0.0.1", int(os.environ["SERVICE_PORT"])))
+        def test_tcp_elsewhere(): socket.create_connection(("192.0.2.1", 80))
+        """,
+    )
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(open_folder())
+        place = folder / "socket"
+        stack.enter_context(echoing(Unix(f"\0{abstract}", Echo)))
+        stack.enter_context(echoing(Unix(str(place), Echo)))
+        tcp = stack.enter_context(echoing(Tcp(("127.0.0.1", 0), Echo)))
+        lab.settings('kinds = ["ports", "tmp"]')
+        run = lab.run("-n2", env={"PLACE": str(place), "SERVICE_PORT": str(tcp.server_address[1])})
+    assert (run.ret, run.counts) == (1, {"failed": 4}), run.out + run.err
+    text = " ".join(run.out.split())
+    assert text.count('expose = ["HOST:PORT", "HOST:PORT/udp", "@abstract"]. Nothing is exposed.') == 3
+    assert text.count('expose = ["/path/of/the.sock"]. Nothing is exposed.') == 1
 
 
 def _v6() -> Tcp:

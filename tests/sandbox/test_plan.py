@@ -152,7 +152,7 @@ def test_a_table(tmp_path: Path) -> None:
     [
         ('kinds = ["port"]', ":2: `kinds`: 'port' is not one of ports, tmp, files, ipc, all, none"),
         ("kinds = 3", "`kinds`: 3 is not one of"),
-        ('expose = ["db"]', "`expose`: 'db' is not HOST:PORT, a /path or an @abstract socket"),
+        ('expose = ["db"]', "`expose`: 'db' is not HOST:PORT, HOST:PORT/udp, a /path or an @abstract socket"),
         ('expose = ["db:99999"]', "is not HOST:PORT"),
         ('expose = "db:1"', "`expose` must be a list of strings"),
         ("home = 1", "`home` must be true or false"),

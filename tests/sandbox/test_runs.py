@@ -89,6 +89,26 @@ def test_a_wrong_mark_ends_the_run_with_its_place(one_lab: Lab, mark: str) -> No
     assert "test_a.py::test_it (test_a.py:2): @pytest.mark.isolate:" in run.err, run.err
 
 
+@pytest.mark.parametrize("each", [(), ("--isolate-each",)], ids=["marked", "each"])
+def test_tests_with_processes_of_their_own_are_in_the_workers_sandbox(
+    lab: Lab, method: str, each: tuple[str, ...]
+) -> None:
+    mark = "" if each else "@pytest.mark.own_process"
+    lab.write(
+        "test_a.py",
+        PORTS.format(mark=mark, count=12)
+        + """
+    def test_files():
+        open("out.csv", "x").close()
+        open("/tmp/outpace-sandbox-own", "x").close()
+    """,
+    )
+    run = lab.run("-n3", "--isolate=all", "--start-method", method, *each)
+    assert (run.ret, run.counts) == (0, {"passed": 13}), run.out + run.err
+    run.match("  out.csv: test_a.py::test_files*")
+    assert not (lab.path / "out.csv").exists() and not os.path.exists("/tmp/outpace-sandbox-own")
+
+
 # ---------------------------------------------------------------- runs that do not go well
 
 

@@ -17,7 +17,7 @@ use std::os::unix::net::{
 use std::time::Duration;
 
 use outpace_supervise::Peer;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
@@ -25,9 +25,33 @@ use tokio::task::JoinSet;
 /// How long nothing is accepted after it has failed: there may be no descriptors left.
 const PAUSE: Duration = Duration::from_millis(50);
 
+mod mysql;
 mod postgres;
+mod redis;
+mod udp;
 
-use postgres::Renames;
+/// What is spoken behind an address, with names of databases as clients say them and as the server is to hear them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Renames {
+    dialect: String,
+    names: Vec<(String, String)>,
+}
+
+impl Renames {
+    /// Splits a target into the address and what comes after it, all with NUL between.
+    fn split(target: &str) -> (&str, Self) {
+        let mut parts = target.split('\0');
+        let address = parts.next().unwrap_or_default();
+        let dialect = parts.next().unwrap_or_default().to_owned();
+        let words: Vec<&str> = parts.collect();
+        let names = words.chunks_exact(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect();
+        (address, Self { dialect, names })
+    }
+
+    fn get(&self, name: &[u8]) -> Option<&str> {
+        self.names.iter().find(|(from, _)| from.as_bytes() == name).map(|(_, to)| to.as_str())
+    }
+}
 
 enum Order {
     Add(Peer, OwnedFd, String),
@@ -42,7 +66,7 @@ pub(crate) struct Forwards {
 
 impl Forwards {
     /// What comes to the listener is connected to `target` from now on. Behind the address there may be names of
-    /// `PostgreSQL` databases to be exchanged.
+    /// databases to be exchanged.
     pub(crate) fn add(&mut self, peer: Peer, listener: Option<OwnedFd>, target: &str) {
         let Some(listener) = listener else { return };
         let orders = self.orders.get_or_insert_with(start);
@@ -100,7 +124,10 @@ async fn serve(listener: OwnedFd, target: &str) -> io::Result<()> {
             while connections.try_join_next().is_some() {}
         }
     }
-    let (target, renames) = postgres::split(target);
+    if let Some(target) = target.strip_suffix(udp::SUFFIX) {
+        return udp::serve(listener, target).await;
+    }
+    let (target, renames) = Renames::split(target);
     let address: SocketAddr = target.parse().map_err(io::Error::other)?;
     let listener = std::net::TcpListener::from(listener);
     listener.set_nonblocking(true)?;
@@ -122,9 +149,15 @@ async fn join(mut inside: TcpStream, address: SocketAddr, renames: Renames) {
     };
     // Questions and answers pass at once, as they would without us.
     let _ = (inside.set_nodelay(true), outside.set_nodelay(true));
-    if renames.is_empty() || postgres::introduce(&mut inside, &mut outside, &renames).await.is_ok() {
-        pass(inside, outside).await;
-    }
+    let _ = match renames.dialect.as_str() {
+        "postgresql" => match postgres::introduce(&mut inside, &mut outside, &renames).await {
+            Ok(()) => pass(inside, outside).await,
+            broken => broken,
+        },
+        "mysql" => mysql::pass(inside, outside, &renames).await,
+        "redis" => redis::pass(inside, outside, &renames).await,
+        _ => pass(inside, outside).await,
+    };
 }
 
 async fn join_abstract(inside: UnixStream, name: String) {
@@ -133,16 +166,30 @@ async fn join_abstract(inside: UnixStream, name: String) {
         && outside.set_nonblocking(true).is_ok()
         && let Ok(outside) = UnixStream::from_std(outside)
     {
-        pass(inside, outside).await;
+        let _ = pass(inside, outside).await;
     }
 }
 
 async fn pass(
     mut inside: impl AsyncRead + AsyncWrite + Unpin,
     mut outside: impl AsyncRead + AsyncWrite + Unpin,
-) {
+) -> io::Result<()> {
     // Whatever breaks one side ends both.
-    let _ = copy_bidirectional(&mut inside, &mut outside).await;
+    copy_bidirectional(&mut inside, &mut outside).await.map(|_| ())
+}
+
+/// The server's side as it comes, beside a client's side that is looked at: ends with either's error, and when both
+/// have said that this was all.
+async fn beside(
+    client: impl Future<Output = io::Result<()>>,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let server = async {
+        tokio::io::copy(&mut from, &mut to).await?;
+        to.shutdown().await
+    };
+    tokio::try_join!(client, server).map(|_| ())
 }
 
 #[cfg(test)]

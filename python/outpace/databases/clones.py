@@ -11,14 +11,12 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from . import urls
 from .errors import DatabaseError
-from .postgres import Postgres
-from .sqlite import Sqlite
 
 if TYPE_CHECKING:
     from .settings import Database
@@ -29,8 +27,6 @@ VARIABLE = "OUTPACE_DATABASE_URL"
 MOST_TEMPLATES = 3
 _FORMAT = "1"
 _SHOWN_LINES = 15
-
-Server = Union[Postgres, Sqlite]
 
 
 class Place(NamedTuple):
@@ -59,9 +55,14 @@ def address(database: Database) -> str:
             "`url` in its place"
         )
     try:
-        urls.parse(text)
+        url = urls.parse(text)
     except ValueError as error:
         raise pytest.UsageError(f"{database.place}: {database.url_env or '`url`'}: {error}") from None
+    if url.dialect == urls.REDIS and (database.prepare or database.fingerprint):
+        raise pytest.UsageError(
+            f"{database.place}: a worker's database of Redis begins empty: `prepare` and `fingerprint` are for others. "
+            "What tests need there, a fixture writes"
+        )
     return text
 
 
@@ -70,19 +71,31 @@ class Clones:
         self.database = database
         self.place = place
         self.hook = hook
-        url = urls.parse(text)
-        self.server: Server = (
-            Postgres(url, database.name)
-            if url.dialect == urls.POSTGRESQL
-            else Sqlite(url, database.name, place.folder, place.cwd)
-        )
+        self.server = _server(urls.parse(text), database.name, place)
 
     @property
     def is_prepared(self) -> bool:
         return bool(self.database.prepare) or self.hook is not None
 
-    def address_of(self, worker: str) -> str:
-        return self.server.address(self.server.clone_name(self.place.run, worker))
+    def name_of(self, worker: str) -> str:
+        """Raises ``pytest.UsageError``."""
+        with self._told():
+            name: str = self.server.clone_name(self.place.run, worker)
+            return name
+
+    def address_of(self, name: str) -> str:
+        address: str = self.server.address(name)
+        return address
+
+    @property
+    def has_leases(self) -> bool:
+        """Which it may have before the run has begun."""
+        return bool(getattr(self.server, "leases", None))
+
+    def release(self, worker: str) -> None:
+        """The worker is gone, and another will come."""
+        if hasattr(self.server, "release"):
+            self.server.release(worker)
 
     # -- the controller's part. All of it raises `pytest.UsageError`.
 
@@ -105,17 +118,17 @@ class Clones:
 
     # -- a worker's part
 
-    def make(self, worker: str) -> None:
+    def make(self, name: str) -> None:
         """The worker's clone; the first one that comes prepares the template meanwhile."""
         with self._told():
-            self.server.clone(self._template(), self.server.clone_name(self.place.run, worker))
+            self.server.clone(self._template(), name)
 
     def _template(self) -> str | None:
-        if not self.is_prepared:
+        if not self.is_prepared or self.server.url.dialect == urls.REDIS:
             return None
         server = self.server
         kept = bool(self.database.fingerprint)
-        name = server.template_name(self._fingerprint()) if kept else server.clone_name(self.place.run, "template")
+        name: str = server.template_name(self._fingerprint()) if kept else server.clone_name(self.place.run, "template")
         if not server.exists(name):
             with server.locked(name):
                 if not server.exists(name):
@@ -179,6 +192,25 @@ class Clones:
             yield
         except DatabaseError as error:
             raise pytest.UsageError(f"{self.database.place}: {error}") from error
+
+
+def _server(url: urls.Url, table: str, place: Place) -> Any:
+    """Of a kind that has this module's other side: see :class:`outpace.databases.postgres.Postgres`."""
+    if url.dialect == urls.POSTGRESQL:
+        from .postgres import Postgres
+
+        return Postgres(url, table)
+    if url.dialect == urls.MYSQL:
+        from .mysql import Mysql
+
+        return Mysql(url, table)
+    if url.dialect == urls.REDIS:
+        from .redis import Redis
+
+        return Redis(url, table)
+    from .sqlite import Sqlite
+
+    return Sqlite(url, table, place.folder, place.cwd)
 
 
 def hook_of(config: pytest.Config) -> Hook | None:

@@ -51,15 +51,16 @@ class Databases:
 
     def of(self, worker_id: str) -> dict[str, Any]:
         """What a worker is given."""
-        names = {
-            name: (each.server.url.database, each.server.clone_name(self.given["run"], worker_id))
-            for name, each in self.clones.items()
-        }
+        names = {name: (each.server.url.database, each.name_of(worker_id)) for name, each in self.clones.items()}
         return {**self.given, "environ": self.environ(worker_id), "names": names}
 
     def environ(self, worker_id: str) -> dict[str, str]:
         named = (each for each in self.clones.values() if each.database.url_env)
-        return {each.database.url_env: each.address_of(worker_id) for each in named}
+        return {each.database.url_env: each.address_of(each.name_of(worker_id)) for each in named}
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        for each in self.clones.values():
+            each.release(node.gateway.id)
 
     def begin(self) -> None:
         """Raises ``pytest.UsageError``."""
@@ -71,7 +72,7 @@ class Databases:
     def pytest_unconfigure(self) -> None:
         """Workers are gone by now."""
         begun, self._begun = self._begun, []
-        for each in begun:
+        for each in (*begun, *(each for each in self.clones.values() if each not in begun and each.has_leases)):
             try:
                 each.end()
             except pytest.UsageError as error:

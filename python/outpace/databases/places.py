@@ -1,12 +1,12 @@
 """Where the servers of the tables are: what workers with ports or folders of their own must still reach.
 
 On a loopback of its own a worker reaches its clone under the name of the database that it is one of: what passes its
-connections on exchanges the name (`crates/outpace-runner/src/forward/postgres.rs`).
+connections on exchanges the name (`crates/outpace-runner/src/forward`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -16,26 +16,48 @@ from outpace.marks import settings_of
 from . import clones, urls
 
 
-def of_servers(config: pytest.Config) -> dict[str, str]:
+def of_servers(config: pytest.Config, kinds: Collection[str]) -> dict[str, str]:
     """By table, as ``expose`` of ``[tool.outpace.isolate]`` has them. Raises ``pytest.UsageError``."""
     found = {}
     for name, database in settings_of(config).databases.items():
         if database.strategy != "clone":
             continue
         url = urls.parse(clones.address(database))
-        if url.dialect == urls.POSTGRESQL:
-            port = url.port or "5432"
-            host = url.host or "localhost"
-            found[name] = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else f"{host}:{port}"
+        place = _place(url)
+        if place:
+            found[name] = place
+        if "ports" in kinds and url.is_encrypted and not database.url_env:
+            raise pytest.UsageError(
+                f"{database.place}: the connections to {url.shown} are encrypted, so that nobody can exchange the "
+                "number in them on the way: set `url-env`, and have the project read its address from there"
+            )
     return found
 
 
+def _place(url: urls.Url) -> str | None:
+    port = url.port or urls.DEFAULT_PORTS.get(url.dialect, "")
+    host = url.host or "localhost"
+    if url.dialect == urls.SQLITE:
+        return None
+    if url.dialect == urls.REDIS and url.is_socket:
+        return url.host
+    if url.dialect == urls.MYSQL and "unix_socket" in url.query:
+        return url.query["unix_socket"]
+    if host.startswith("/"):
+        return f"{host}/.s.PGSQL.{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def renames(isolate: Mapping[str, Any], databases: Mapping[str, Any] | None) -> dict[str, list[str]]:
-    """By target, names of databases and of this worker's clones of them, in turn."""
+    """By target: the language that is spoken there, then names of databases and of this worker's clones, in turn."""
     if databases is None:
         return {}
     names: dict[str, tuple[str, str]] = databases["names"]
     found: dict[str, list[str]] = {}
     for target, tables in isolate["servers"].items():
-        found[target] = [name for table in tables for name in names.get(table, ())]
+        parsed = {table: urls.parse(databases["addresses"][table]) for table in tables if table in names}
+        known = {table: url for table, url in parsed.items() if not (url.dialect == urls.REDIS and url.is_encrypted)}
+        if known:
+            dialect = next(iter(known.values())).dialect
+            found[target] = [dialect, *(name for table in known for name in names[table])]
     return found

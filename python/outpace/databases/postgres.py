@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from . import drivers
-from .drivers import ServerError, Session, identifier, literal
+from .drivers import identifier, literal
 from .errors import DatabaseError, InUse
+from .sessions import ServerError, Session, patiently
 
 if TYPE_CHECKING:
     from .urls import Url
@@ -119,7 +119,7 @@ class Postgres:
                 f"database `{source}` belongs to another role, so it cannot be copied: ALTER DATABASE "
                 f"{identifier(source)} OWNER TO the role of the address, or IS_TEMPLATE true"
             )
-        self._patiently(lambda: self._check_unused(source), seconds=3)
+        patiently(lambda: self._check_unused(source), seconds=3)
 
     def _check_unused(self, name: str) -> None:
         users = self.session.query(
@@ -177,7 +177,7 @@ class Postgres:
                 self.session.query(f"drop database if exists {identifier(name)} with (force)")
             else:
                 self._terminate(name)
-                self._patiently(lambda: self._quietly(f"drop database if exists {identifier(name)}"))
+                patiently(lambda: self._quietly(f"drop database if exists {identifier(name)}"))
         except ServerError as error:
             if error.code in (_NO_RIGHT, _NO_DATABASE):
                 return False
@@ -213,7 +213,7 @@ class Postgres:
         yield draft
         self.session.query(f"alter database {identifier(draft)} allow_connections false")
         self._terminate(draft)
-        self._patiently(lambda: self._quietly(f"alter database {identifier(draft)} rename to {identifier(name)}"))
+        patiently(lambda: self._quietly(f"alter database {identifier(draft)} rename to {identifier(name)}"))
 
     def forget_templates(self, keep: str, most: int) -> None:
         """Those of this table beyond the newest; one that is being cloned stays."""
@@ -231,7 +231,7 @@ class Postgres:
     def clone(self, template: str | None, name: str) -> None:
         """Of the address's own database, if no template is given."""
         source = self.url.database if template is None else template
-        self._patiently(lambda: self._create(name, source))
+        patiently(lambda: self._create(name, source))
         settings = self.session.query(
             "select unnest(setconfig) from pg_db_role_setting join pg_database on setdatabase = pg_database.oid "
             f"where setrole = 0 and datname = {literal(self.url.database)}"
@@ -263,17 +263,6 @@ class Postgres:
             if error.code == _IN_USE:
                 raise InUse(str(error)) from error
             raise
-
-    @staticmethod
-    def _patiently(action: object, seconds: float = 20) -> None:
-        until = time.monotonic() + seconds
-        while True:
-            try:
-                return action()  # type: ignore[operator, no-any-return]
-            except InUse:
-                if time.monotonic() > until:
-                    raise
-            time.sleep(0.1)
 
 
 def _number(name: str) -> int:

@@ -32,11 +32,12 @@ def take(config: pytest.Config) -> None:
     if manager.hasplugin("dsession"):
         return
     given = config.stash.get(worker.given_key, None)
+    clones = worker.clones_of(config, given) if given is not None else {}
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         alone = config.stash.get(_alone_key, None) or Alone(config)
         manager.register(alone, "outpace-databases")
-        given = alone.given
-    manager.register(worker.OwnDatabases(config, given), worker.NAME)
+        clones = alone.clones
+    manager.register(worker.OwnDatabases(config, clones), worker.NAME)
     if any(each.strategy == "transaction" for each in settings_of(config).databases.values()):
         from .engines import Transactions
 

@@ -68,6 +68,12 @@ class _Table:
         url, url_env = self._string("url"), self._string("url-env")
         if url_env and ("=" in url_env or "\0" in url_env):
             raise error("`url-env` must be the name of an environment variable", self._line("url-env"))
+        if strategy == "transaction" and re.match(r"(redis|valkey)s?:", url):
+            raise error(
+                "Redis cannot take back what a test has written: use `strategy = \"clone\"`, with which each worker "
+                "has a database of its own, or \"serial\"",
+                self._line("strategy"),
+            )
         if strategy == "clone":
             if not url and not url_env:
                 raise error(f"{self.title} needs a `url`, or a `url-env`: the variable that has it", self.start)

@@ -25,12 +25,12 @@ def clones_of(config: pytest.Config, given: Mapping[str, Any]) -> dict[str, clon
 
 
 class OwnDatabases:
-    """``worker`` says who this is: a fork knows only then. Without ``given`` this run makes no clones."""
+    """``worker`` says who this is: a fork knows only then. ``made`` is empty where this run makes no clones."""
 
-    def __init__(self, config: pytest.Config, given: dict[str, Any] | None) -> None:
+    def __init__(self, config: pytest.Config, made: Mapping[str, clones.Clones]) -> None:
         self.config = config
         self.databases = settings_of(config).databases
-        self.clones = clones_of(config, given) if given is not None else {}
+        self.clones = dict(made)
         self._pending = dict(self.clones)
         self._failed: dict[str, pytest.UsageError] = {}
 
@@ -39,11 +39,19 @@ class OwnDatabases:
         workerinput: dict[str, Any] | None = getattr(self.config, "workerinput", None)
         return "master" if workerinput is None else str(workerinput["workerid"])
 
+    def _name(self, name: str) -> str:
+        """What the controller has chosen; where there is none, this process has."""
+        given = self.config.stash.get(given_key, None)
+        return str(given["names"][name][1]) if given is not None else self.clones[name].name_of(self.worker)
+
+    def _address(self, name: str) -> str:
+        return self.clones[name].address_of(self._name(name))
+
     def url(self, name: str) -> str:
         """Where there is no clone, the address as it is. Raises ``pytest.UsageError``."""
         if name in self.clones:
             self._make(name)
-            return self.clones[name].address_of(self.worker)
+            return self._address(name)
         database = self.databases[name]
         if database.strategy == "clone":
             raise pytest.UsageError(f"{database.place}: there are clones in runs of outpace only; this one is xdist's")
@@ -68,7 +76,7 @@ class OwnDatabases:
             return
         try:
             self._check_variable(name)
-            self._pending[name].make(self.worker)
+            self._pending[name].make(self._name(name))
         except pytest.UsageError as error:
             self._failed[name] = error
             self._end_run(error)
@@ -79,7 +87,7 @@ class OwnDatabases:
 
     def _check_variable(self, name: str) -> None:
         """What has read an address that somebody else put there would share its database with all workers."""
-        database, address = self.clones[name].database, self.clones[name].address_of(self.worker)
+        database, address = self.clones[name].database, self._address(name)
         if database.url_env and os.environ.get(database.url_env) != address:
             raise pytest.UsageError(
                 f"{database.place}: {database.url_env} is set by the project itself, over the address of the worker's "

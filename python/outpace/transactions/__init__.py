@@ -6,7 +6,9 @@
         ...
     async with rolled_back(async_engine):
         ...
-    with rolled_back(connection) as connection:     # sqlite3, psycopg, psycopg2; `async with`: psycopg, asyncpg
+    with rolled_back(connection) as connection:     # sqlite3, psycopg, psycopg2, pymysql, MySQLdb
+        ...
+    async with rolled_back(connection) as connection:       # psycopg, asyncpg
         ...
 
 ``commit()`` inside ends a savepoint and begins another, ``rollback()`` goes back to the last one. This module imports
@@ -19,8 +21,8 @@ import sys
 from typing import Any
 
 _ACCEPTED = (
-    "an Engine or AsyncEngine of SQLAlchemy, or a connection of sqlite3, psycopg, psycopg2 or asyncpg "
-    "(not a pool, not a session)"
+    "an Engine or AsyncEngine of SQLAlchemy, or a connection of sqlite3, psycopg, psycopg2, asyncpg, pymysql or "
+    "MySQLdb (not a pool, not a session)"
 )
 
 
@@ -53,7 +55,16 @@ def rolled_back(target: Any) -> Any:
         from .postgres_async import RolledBackAsyncpg
 
         return RolledBackAsyncpg(target)
+    if _is(target, "pymysql.connections", "Connection") or _is(target, "MySQLdb.connections", "Connection"):
+        from .mysql import RolledBackMysql
+
+        return RolledBackMysql(target)
     kind = type(target)
+    if kind.__module__.partition(".")[0] in ("redis", "valkey"):
+        raise TypeError(
+            "Redis cannot take back what a test has written, so rolled_back() does not take its clients: give each "
+            'worker a database of its own, with a table [tool.outpace.databases.NAME] and strategy = "clone"'
+        )
     raise TypeError(f"rolled_back() takes {_ACCEPTED}; this is a {kind.__module__}.{kind.__qualname__}")
 
 

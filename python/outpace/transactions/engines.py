@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
 
+from . import mysql
 from .savepoints import Savepoints
 from .sqlite import Writer, ends_or_begins
 
@@ -64,11 +65,13 @@ class _Inside:
         self.engine = engine
         self.dialect = engine.dialect
         self.is_sqlite = self.dialect.name == "sqlite"
+        self.is_mysql = self.dialect.name in ("mysql", "mariadb")
         self.savepoints = Savepoints(defers=self.dialect.name == "postgresql")
         self.real_pool = engine.pool
         self.lent: Any = None  # the pool's own connection object
         self.dbapi: Any = None
         self.writer: Writer | None = None
+        self.is_mysql_writer = False
 
     @classmethod
     def enter(cls, engine: Any) -> _Inside:
@@ -111,6 +114,8 @@ class _Inside:
         self.dialect.do_begin = self._do_begin
         if self.is_sqlite:
             event.listen(self.engine, "before_cursor_execute", _without_transactions, retval=True)
+        elif self.is_mysql:
+            event.listen(self.engine, "before_cursor_execute", self._before_mysql)
 
     def _restore(self) -> None:
         self.engine.pool = self.real_pool
@@ -118,6 +123,8 @@ class _Inside:
             self.dialect.__dict__.pop(name, None)
         if self.is_sqlite:
             event.remove(self.engine, "before_cursor_execute", _without_transactions)
+        elif self.is_mysql:
+            event.remove(self.engine, "before_cursor_execute", self._before_mysql)
 
     def _borrow(self, *_: Any) -> Any:
         if self.lent is not None:  # the one before has been invalidated
@@ -132,6 +139,12 @@ class _Inside:
             self.writer = Writer(dbapi, _executing(dbapi))
             self.writer.begin()
         try:
+            if self.is_mysql:
+                if _executing(dbapi)("SELECT @@autocommit")[0]:
+                    raise RuntimeError("it commits each statement")
+                for statement in mysql.BEGIN:
+                    _executing(dbapi)(statement)
+                self.is_mysql_writer = False
             for statement in self.savepoints.all():
                 _executing(dbapi)(statement)
         except Exception as error:
@@ -142,10 +155,25 @@ class _Inside:
         self.dbapi = dbapi
 
     def _end(self) -> None:
-        self._real["do_rollback"](self.dbapi)
+        try:
+            if self.is_mysql:  # which is not told otherwise that the transaction is no more
+                self._execute(f"ROLLBACK TO SAVEPOINT {self.savepoints.first}")
+        finally:
+            self._real["do_rollback"](self.dbapi)
+            if self.is_mysql_writer:
+                _executing(self.dbapi)(mysql.UNLOCK)
         if self.writer is not None:
             self.writer.end()
         self.dbapi = None
+
+    def _before_mysql(self, connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        """What SQLAlchemy itself begins and commits does not come here."""
+        mysql.refuse(statement)
+        if mysql.ends_or_begins(statement):
+            raise RuntimeError(f"{statement.strip()}: call commit() or rollback(), which are undone after the test")
+        if not self.is_mysql_writer and self.dbapi is not None and mysql.writes(statement):
+            mysql.check_lock(_executing(self.dbapi)(mysql.LOCK))
+            self.is_mysql_writer = True
 
     def _is_ours(self, connection: Any) -> bool:
         return self.dbapi is not None and (connection is self.dbapi or _raw(connection) is self.dbapi)
@@ -167,7 +195,12 @@ class _Inside:
             self._real["do_begin"](connection)
 
     def _execute(self, statement: str) -> None:
-        _executing(self.dbapi)(statement)
+        try:
+            _executing(self.dbapi)(statement)
+        except Exception as error:
+            if self.is_mysql and mysql.is_lost(error):
+                raise RuntimeError(mysql.LOST) from error
+            raise
 
 
 def _raw(connection: Any) -> Any:

@@ -26,6 +26,11 @@ class Savepoints:
     def name(self) -> str:
         return f"outpace_{self.depth}"
 
+    @property
+    def first(self) -> str:
+        """Where all of it began."""
+        return "outpace_begin_1"
+
     def push(self) -> list[str]:
         self.depth += 1
         return [f"SAVEPOINT outpace_begin_{self.depth}", f"SAVEPOINT {self.name}"]

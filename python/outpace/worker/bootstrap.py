@@ -86,13 +86,13 @@ def _run(
     workerinput = RecordingInput(given["workerinput"], given["per_worker_keys"])
     environ = TracedEnviron(_own_variables(given))
     databases = given["databases"]
-    forkable = Forkable(environ, workerinput)
-    environ.install()
     worker = None
     code = 0
     try:
-        early_debugger.pass_over(channel)
         sandbox = _enter_sandbox(given, channel)
+        forkable = Forkable(environ, workerinput)  # it knows from here on what the process had open already
+        environ.install()
+        early_debugger.pass_over(channel)
         config = _configure(given, forkable, ahead)
         if databases is not None:
             from outpace.databases.worker import given_key

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from outpace import plain
+from outpace.isolation import UDP
 from outpace.wire import Kind, frame
 
 from . import sandbox_calls as calls
@@ -329,14 +330,18 @@ def _listener(target: str, number: int) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.bind(f"\0{target[1:]}")
     else:
-        host, _, port = target.rpartition(":")
+        is_udp = target.endswith(UDP)
+        host, _, port = (target[: -len(UDP)] if is_udp else target).rpartition(":")
         host = host.strip("[]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         if not host.startswith("127.") and host != "::1":
             calls.add_to_loopback(host, number)
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock = socket.socket(family, socket.SOCK_DGRAM if is_udp else socket.SOCK_STREAM)
+        if not is_udp:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, int(port)))
+        if is_udp:
+            return sock
     sock.listen(128)
     return sock
 

@@ -44,7 +44,9 @@ _OF_USERS = frozenset({"chown", "fchown", "lchown", "setuid", "setgid", "seteuid
 _MOST_TEXT = 20_000
 _NOTES = {
     "ports": "This worker has its own loopback and no other network ({how}): it reaches what it started itself, and "
-    'what is named in [tool.outpace.isolate]: expose = ["HOST:PORT"]. {exposed}',
+    'what is named in [tool.outpace.isolate]: expose = ["HOST:PORT", "HOST:PORT/udp", "@abstract"]. {exposed}',
+    "socket": "This worker has temporary folders of its own ({how}), with no sockets but its tests' own: one from "
+    'outside must be named in [tool.outpace.isolate]: expose = ["/path/of/the.sock"]. {exposed}',
     "device": "This worker's folders are mounts of its own ({how}): a file cannot be moved between them, nor, for an "
     "ordinary user, a folder that was there before. shutil.move copies.",
     "space": "This worker's writes are kept in memory ({how}), of which there is no more.",
@@ -65,6 +67,8 @@ class SandboxWatch:
             patterns = sandbox.given["pass"]
             self.writes = sandbox_writes.Writes(sandbox.upper, patterns)
             self.passing = sandbox_writes.Passing(sandbox.upper, sandbox.root, patterns, sandbox.since)
+        # What has raised, until it is reported.
+        self._failed: pytest.CallInfo[Any] | None = None
         self._began = time.monotonic()
         self._spent = 0.0
         # Tests since the last look.
@@ -72,13 +76,14 @@ class SandboxWatch:
 
     # -- what was written
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        yield
+    # Of each test: plain functions, as wrappers cost several times more.
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
         if self.writes is not None:
             if self.writes.is_untouched:
                 return
-            self._since[1:] = [item.nodeid]
+            self._since[1:] = [nodeid]
             if self._spent < _FREE or self._spent < _SHARE * (time.monotonic() - self._began):
                 self._look()
 
@@ -113,13 +118,15 @@ class SandboxWatch:
 
     # -- why a test failed
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> Generator[None, Any, None]:
-        outcome: Any = yield
-        if call.excinfo is None or outcome.excinfo is not None:
-            return
-        report = outcome.get_result()
-        if report.failed:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
+        if call.excinfo is not None:
+            self._failed = call
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        call, self._failed = self._failed, None
+        if call is not None and report.failed and call.when == report.when and call.excinfo is not None:
             for text in self._notes(call.excinfo.value, report):
                 pytest_private.add_section(report, "outpace: isolated", text)
 
@@ -131,8 +138,10 @@ class SandboxWatch:
         for name in names:
             if name == "ports" and "ports" in kinds:
                 found["ports"] = True
-            elif (name in ("device", "space") and ("files" in kinds or "tmp" in kinds)) or (
-                name == "rights" and self.sandbox.has_user_namespace
+            elif (
+                (name in ("device", "space") and ("files" in kinds or "tmp" in kinds))
+                or (name == "rights" and self.sandbox.has_user_namespace)
+                or (name == "socket" and "tmp" in kinds)
             ):
                 found[name] = True
         how = f"--isolate={','.join(kinds)}"
@@ -163,6 +172,8 @@ def _kind_of(error: BaseException) -> str | None:
         number = error.errno
         if number in _UNREACHED:
             return "ports"
+        if number == errno.ENOENT and error.filename is None and "connect" in _last_calls(error):
+            return "socket"
         if number == errno.EXDEV:
             return "device"
         if number == errno.ENOSPC:

@@ -6,8 +6,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Names of databases as clients say them, and as the server is to hear them.
-pub(super) type Renames = Vec<(String, String)>;
+use super::Renames;
 
 const HEAD: usize = 8;
 /// The server refuses more.
@@ -15,15 +14,6 @@ const MOST: usize = 10_000;
 const PROTOCOL_3: u32 = 3;
 const SSL: u32 = 80_877_103;
 const GSS: u32 = 80_877_104;
-
-/// Splits a target into the address and the renames after it, all with NUL between.
-pub(super) fn split(target: &str) -> (&str, Renames) {
-    let mut parts = target.split('\0');
-    let address = parts.next().unwrap_or_default();
-    let names: Vec<&str> = parts.collect();
-    let renames = names.chunks_exact(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect();
-    (address, renames)
-}
 
 /// Until the client has said which database it wants. Encryption is declined: nobody could read the name then.
 pub(super) async fn introduce(
@@ -63,9 +53,7 @@ fn rewrite(packet: &[u8], renames: &Renames) -> Vec<u8> {
     let value = |key: &[u8]| parameters.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
     // Who names none wants the one that is called as the user.
     let Some(database) = value(b"database").or_else(|| value(b"user")) else { return packet.to_vec() };
-    let Some((_, clone)) = renames.iter().find(|(name, _)| name.as_bytes() == database) else {
-        return packet.to_vec();
-    };
+    let Some(clone) = renames.get(database) else { return packet.to_vec() };
     parameters.retain(|(name, _)| *name != b"database");
     parameters.push((b"database", clone.as_bytes()));
     let mut out = packet[..HEAD].to_vec();

@@ -1,5 +1,5 @@
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener as Listener, TcpStream as Stream};
+use std::net::{Shutdown, TcpListener as Listener, TcpStream as Stream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener, UnixStream};
@@ -90,6 +90,30 @@ fn a_worker_that_is_gone_has_no_connection_left_and_the_others_keep_theirs() {
     let mut got = String::new();
     kept_stream.read_to_string(&mut got).unwrap();
     assert_eq!(got, "x");
+}
+
+#[test]
+fn datagrams_find_their_way_back() {
+    let service = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let target = format!("{}/udp", service.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut datagram = [0; 100];
+        while let Ok((length, from)) = service.recv_from(&mut datagram) {
+            service.send_to(&datagram[..length], from).unwrap();
+        }
+    });
+    let inside = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = inside.local_addr().unwrap();
+    let mut forwards = Forwards::default();
+    forwards.add(PEER, Some(OwnedFd::from(inside)), &target);
+    let clients: Vec<UdpSocket> = (0..300).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    for (number, client) in clients.iter().chain([&clients[0]]).enumerate() {
+        client.connect(address).unwrap();
+        client.send(number.to_string().as_bytes()).unwrap();
+        let mut answer = [0; 100];
+        let length = client.recv(&mut answer).unwrap();
+        assert_eq!(&answer[..length], number.to_string().as_bytes());
+    }
 }
 
 #[test]

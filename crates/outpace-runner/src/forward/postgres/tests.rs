@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use super::{GSS, Renames, SSL, introduce, rewrite, split};
+use super::{GSS, Renames, SSL, introduce, rewrite};
 
 fn packet(parameters: &[(&str, &str)]) -> Vec<u8> {
     let mut body = (3_u32 << 16).to_be_bytes().to_vec();
@@ -19,7 +19,10 @@ fn framed(body: &[u8]) -> Vec<u8> {
 }
 
 fn renames() -> Renames {
-    vec![("app".into(), "app_outpace_gw0".into()), ("other".into(), "o".into())]
+    Renames {
+        dialect: "postgresql".into(),
+        names: vec![("app".into(), "app_outpace_gw0".into()), ("other".into(), "o".into())],
+    }
 }
 
 #[test]
@@ -45,9 +48,9 @@ fn other_databases_and_other_packets_pass() {
 
 #[test]
 fn a_target_has_its_renames_behind_it() {
-    let (address, found) = split("127.0.0.1:5432\0app\0app_outpace_gw0\0other\0o");
+    let (address, found) = Renames::split("127.0.0.1:5432\0postgresql\0app\0app_outpace_gw0\0other\0o");
     assert_eq!((address, found), ("127.0.0.1:5432", renames()));
-    assert_eq!(split("@name"), ("@name", vec![]));
+    assert_eq!(Renames::split("@name"), ("@name", Renames::default()));
 }
 
 #[tokio::test]
