@@ -35,6 +35,7 @@ mod runs;
 mod scheduler;
 mod spans;
 mod subset;
+mod ties;
 mod timed;
 mod times;
 mod turns;

@@ -179,7 +179,7 @@ impl Run {
             }
             FromController::Plan(plan) => self.on_plan(plan),
             FromController::Elastic { most } => self.on_elastic(most),
-            FromController::History { path } => self.on_history(path),
+            FromController::History { path, root } => self.on_history(path, root),
             FromController::Retry { times } => self.on_retry(times),
             FromController::Worker { worker, input } => self.on_worker_announced(worker, input),
             FromController::Verdict { worker, requeue } => self.on_verdict(worker, requeue),

@@ -45,7 +45,7 @@ impl World {
             self.agenda.put(self.measured_every(), Happening::Measured);
         }
         if self.scenario.history {
-            self.say(FromController::History { path: "history".to_owned() });
+            self.say(FromController::History { path: "history".to_owned(), root: "/".to_owned() });
         }
         self.say(FromController::Plan(Plan {
             mode: self.scenario.mode,
