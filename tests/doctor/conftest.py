@@ -54,6 +54,19 @@ class Doctor:
         assert not list(self.scratch.glob("outpace-doctor-*")), "the doctor's folder is left"
         return done
 
+    def parallel(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """An ordinary run with four workers."""
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OUTPACE_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-n", "4", *args],
+            cwd=self.folder,
+            env={**environ, "TMPDIR": str(self.scratch)},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+
     def examine(self, *args: str) -> Examined:
         file = self.scratch / "report.json"
         file.unlink(missing_ok=True)

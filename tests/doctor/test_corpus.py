@@ -18,12 +18,20 @@ def test_the_conflict_is_named(name: str, doctor_on: Any) -> None:
     if name == "timing" and os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
         pytest.skip("the machine is so busy that time depends on it")
     expected = json.loads((CORPUS / name / "expected.json").read_text())
-    examined = doctor_on(CORPUS / name).examine("--rounds", "2", *expected.get("args", ()))
+    doctor = doctor_on(CORPUS / name)
+    examined = doctor.examine("--rounds", "2", *expected.get("args", ()))
     assert examined.code == 0, examined.out + examined.err
     matching = [finding for finding in examined.findings if _matches(finding, expected)]
     assert matching, examined.out
     others = [finding for finding in examined.findings if finding not in matching and finding["class"] != "leak"]
     assert not others, examined.out
+    if expected["class"] not in ("parallel-only", "order", "alone", "time"):
+        return
+    assert "Remembered: " in examined.out
+    for _ in range(2):
+        done = doctor.parallel(*expected.get("args", ()))
+        assert done.returncode == 0, examined.out + done.stdout
+        assert "kept apart, as `outpace doctor` found them" in done.stdout
 
 
 def _matches(finding: dict[str, Any], expected: dict[str, Any]) -> bool:

@@ -18,7 +18,8 @@ const AGAIN: Duration = Duration::from_millis(5);
 const APPLICATION: i64 = 0x4f50_6869;
 
 /// Each brings the schema from its place in the list to the next. Times are whole microseconds.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE runs (number INTEGER NOT NULL);
     INSERT INTO runs VALUES (0);
     CREATE TABLE file (
@@ -45,7 +46,8 @@ const MIGRATIONS: &[&str] = &["
         growth INTEGER NOT NULL, -- of the peak memory, KiB
         PRIMARY KEY (file, name)
     ) WITHOUT ROWID;
-", "
+",
+    "
     CREATE TABLE conflict (
         id INTEGER PRIMARY KEY,
         apart INTEGER NOT NULL,  -- in time, in order, from all
@@ -63,7 +65,8 @@ const MIGRATIONS: &[&str] = &["
         print INTEGER NOT NULL,  -- of its content when the conflict was seen
         PRIMARY KEY (conflict, path)
     ) WITHOUT ROWID;
-"];
+",
+];
 
 /// Opens an existing history to be read; nothing when there is none.
 pub(crate) fn open(path: &Path) -> Result<Option<Connection>, HistoryError> {

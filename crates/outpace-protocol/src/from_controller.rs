@@ -271,7 +271,11 @@ impl FromController {
             }
             Self::Plan(plan) => Frame::write(kind::PLAN, &to_json(plan), out),
             Self::History { path, root } => {
-                Frame::write(kind::HISTORY, &to_json(&History { path: path.clone(), root: root.clone() }), out);
+                Frame::write(
+                    kind::HISTORY,
+                    &to_json(&History { path: path.clone(), root: root.clone() }),
+                    out,
+                );
             }
             Self::Retry { times } => Frame::write(kind::RETRY, &to_json(&Retry { times: *times }), out),
             Self::Elastic { most } => Frame::write(kind::ELASTIC, &to_json(&Elastic { most: *most }), out),

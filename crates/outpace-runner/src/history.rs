@@ -76,8 +76,7 @@ impl Historian {
 }
 
 fn recollect(path: &Path, root: &Path) -> Result<Recollection, String> {
-    let ignored =
-        |error| format!("the history of earlier runs is ignored: {}: {error}", path.display());
+    let ignored = |error| format!("the history of earlier runs is ignored: {}: {error}", path.display());
     let valid = conflicts(path, root).map_err(ignored)?;
     let known = read(path).map_err(ignored)?;
     let cpus = usable_cpus();

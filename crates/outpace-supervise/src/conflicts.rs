@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn tests_that_meet_share_a_resource_of_their_own() {
-        let conflicts = [conflict(Apart::InTime, &["a", "e", "gone"]), conflict(Apart::InTime, &["b", "gone"])];
+        let conflicts =
+            [conflict(Apart::InTime, &["a", "e", "gone"]), conflict(Apart::InTime, &["b", "gone"])];
         let (marks, line) = minded(&IDS, &conflicts, DistMode::Load);
         assert_eq!(marks.capacities, [7, 1]);
         let demand = Demand { resource: 1, amount: 1, lasting: false };

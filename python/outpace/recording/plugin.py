@@ -95,6 +95,16 @@ class Arrangement:
         finally:
             self._recorder.end(item)
 
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, request: pytest.FixtureRequest) -> Generator[None, Any, None]:
+        if self.plan.record and request.scope != "function":
+            from . import touches
+
+            with touches.outliving():
+                yield
+        else:
+            yield
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         if self._recorder is not None:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .places import Project
@@ -26,6 +26,8 @@ _DATABASES = {1433, 1521, 3306, 5432, 5672, 6379, 9042, 9200, 11211, 27017}
 _MOST = 2000
 
 _project: Project | None = None
+# How many fixtures that outlive their test are being set up.
+_outliving = 0
 _found: dict[tuple[str, str, str], dict[str, Any]] = {}
 _installed = False
 _stat = os.stat
@@ -44,6 +46,17 @@ def start(project: Project) -> None:
     global _project
     _found.clear()
     _project = project
+
+
+@contextlib.contextmanager
+def outliving() -> Iterator[None]:
+    """What is touched meanwhile may be in use beyond the test."""
+    global _outliving
+    _outliving += 1
+    try:
+        yield
+    finally:
+        _outliving -= 1
 
 
 def stop() -> list[dict[str, Any]]:
@@ -68,12 +81,13 @@ def _note(kind: str, name: str, mode: str) -> None:
     known = _found.get(key)
     if known is not None:
         known["count"] += 1
+        known["lasting"] |= _outliving > 0
         return
     if project is None or len(_found) >= _MOST:
         return
     place = project.place_of_frame(sys._getframe(3))
     if place is not None:
-        _found[key] = {"kind": kind, "name": name, "mode": mode, "place": place, "count": 1}
+        _found[key] = {"kind": kind, "name": name, "mode": mode, "place": place, "count": 1, "lasting": _outliving > 0}
 
 
 def _path(path: Any) -> str | None:

@@ -22,10 +22,8 @@ fn conflict(tests: &[&str]) -> Conflict {
 fn learn(path: &Path, root: &Path, examined: &[&str], found: &[Conflict], sources: &[&str]) {
     let examined = examined.iter().map(|test| (*test).to_owned()).collect();
     let sources: Vec<String> = sources.iter().map(|path| (*path).to_owned()).collect();
-    let confirmed: Vec<Confirmed> = found
-        .iter()
-        .map(|each| Confirmed { conflict: each.clone(), sources: sources.clone() })
-        .collect();
+    let confirmed: Vec<Confirmed> =
+        found.iter().map(|each| Confirmed { conflict: each.clone(), sources: sources.clone() }).collect();
     learn_conflicts(path, root, &examined, &confirmed).expect("noted");
 }
 

@@ -22,11 +22,9 @@ fn demand(resource: u32) -> impl Strategy<Value = Demand> {
 fn mark() -> impl Strategy<Value = Mark> {
     let rarely = |resource| prop::option::weighted(0.3, demand(resource));
     let chain = prop::option::weighted(0.3, 0_u32..3);
-    (prop::bool::weighted(0.2), rarely(0), rarely(1), rarely(2), chain).prop_map(|(serial, a, b, c, chain)| Mark {
-        serial,
-        demands: [a, b, c].into_iter().flatten().collect(),
-        chain,
-    })
+    (prop::bool::weighted(0.2), rarely(0), rarely(1), rarely(2), chain).prop_map(
+        |(serial, a, b, c, chain)| Mark { serial, demands: [a, b, c].into_iter().flatten().collect(), chain },
+    )
 }
 
 fn any_plan() -> impl Strategy<Value = Plan> {

@@ -4,6 +4,7 @@
 
 mod apply;
 mod lab;
+mod remember;
 mod workshop;
 
 use std::ffi::OsString;
@@ -108,11 +109,11 @@ impl Doctor {
         }
         let report = examine(&mut lab, &options)?;
         lab.progress();
-        self.tell(&report, &lab)
+        self.tell(&report, &mut lab)
     }
 
     #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-    fn tell(&self, report: &Report, lab: &Pytest) -> Result<ExitCode, CommandError> {
+    fn tell(&self, report: &Report, lab: &mut Pytest) -> Result<ExitCode, CommandError> {
         println!();
         print!("{}", screen(report, &lab.shell()));
         if let Some(file) = &self.write {
@@ -126,6 +127,7 @@ impl Doctor {
         if report.stopped.is_some() {
             return Ok(ExitCode::from(1));
         }
+        remember::remember(report, lab)?;
         if self.fix {
             apply::fix(&overrides(report), lab, self.yes)?;
         }

@@ -25,6 +25,12 @@ const LOOK: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(5);
 const TAIL_LINES: usize = 15;
 
+/// Where a run keeps its history.
+pub(super) struct Place {
+    pub(super) file: PathBuf,
+    pub(super) root: PathBuf,
+}
+
 pub(super) struct Pytest {
     python: PathBuf,
     args: Vec<OsString>,
@@ -107,7 +113,15 @@ impl Pytest {
             .arg(ENTRY)
             .args(&self.args)
             .args(["-p", "outpace.recording.plugin", "-p", "no:randomly", "-p", "no:random_order"])
-            .args(["-n", &workers.to_string(), "--dist=load", "--maxfail=0", "--retry=0", "-o"])
+            .args([
+                "-n",
+                &workers.to_string(),
+                "--dist=load",
+                "--maxfail=0",
+                "--retry=0",
+                "--no-history",
+                "-o",
+            ])
             .arg(format!("cache_dir={}", self.workshop.root().join("cache").display()))
             .args(["--test-timeout", &self.timeout.to_string(), "--slow-timeout", "0"])
             .env("OUTPACE_DOCTOR_PLAN", &file)
@@ -117,6 +131,33 @@ impl Pytest {
             .stderr(log)
             .process_group(0);
         Ok(command)
+    }
+
+    /// Where an ordinary run with these arguments keeps its history, or why it keeps none.
+    pub(super) fn history(&mut self) -> Result<Result<Place, String>, CommandError> {
+        let folder = self.workshop.next()?;
+        let file = folder.join("plan.json");
+        fs::write(&file, serde_json::json!({ "folder": folder.to_string_lossy() }).to_string())?;
+        let mut child = Command::new(&self.python)
+            .arg("-c")
+            .arg(ENTRY)
+            .args(&self.args)
+            .args(["-p", "outpace.recording.where", "-n", "0", "--collect-only", "-q"])
+            .env("OUTPACE_DOCTOR_PLAN", &file)
+            .env("TMPDIR", self.workshop.temporary())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| CommandError::Exec { python: self.python.clone(), source })?;
+        self.wait(&mut child)?;
+        let about: Value =
+            serde_json::from_str(&text(&folder.join("where.json")).unwrap_or_default()).unwrap_or_default();
+        Ok(match (about["history"].as_str(), about["root"].as_str()) {
+            (Some(file), Some(root)) => Ok(Place { file: file.into(), root: root.into() }),
+            _ => Err(about["notices"][0].as_str().unwrap_or("no history is kept").to_owned()),
+        })
     }
 
     fn wait(&mut self, child: &mut Child) -> Result<Option<i32>, CommandError> {
