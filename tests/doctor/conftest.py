@@ -55,17 +55,18 @@ class Doctor:
         return done
 
     def parallel(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """An ordinary run with four workers."""
+        """An ordinary run with four workers, on a machine where nothing is left of an earlier one."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OUTPACE_"))}
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "4", *args],
-            cwd=self.folder,
-            env={**environ, "TMPDIR": str(self.scratch)},
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory(prefix="d") as temporary:
+            return subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", "-n", "4", *args],
+                cwd=self.folder,
+                env={**environ, "TMPDIR": temporary},
+                capture_output=True,
+                text=True,
+                timeout=LIMIT,
+                check=False,
+            )
 
     def examine(self, *args: str) -> Examined:
         file = self.scratch / "report.json"

@@ -75,6 +75,7 @@ _STOPPER = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 pid = int(sys.argv[1])
+os.write(1, b"!")
 try:
     while True:
         os.kill(pid, signal.SIGSTOP)
@@ -91,10 +92,17 @@ finally:
 @contextlib.contextmanager
 def slowed() -> Iterator[None]:
     """Have this process get the CPU a fifth of the time, as beside many others."""
-    helper = subprocess.Popen([sys.executable, "-S", "-E", "-c", _STOPPER, str(os.getpid())])
+    helper = subprocess.Popen(
+        [sys.executable, "-S", "-E", "-c", _STOPPER, str(os.getpid())], stdout=subprocess.PIPE
+    )
     try:
+        # A short test would be over before the helper has started.
+        assert helper.stdout is not None
+        helper.stdout.read(1)
         yield
     finally:
         helper.terminate()
+        if helper.stdout is not None:
+            helper.stdout.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             helper.wait(5)
