@@ -8,7 +8,7 @@ from typing import Any
 
 from conftest import EXAMPLE, Doctor
 
-FRIENDLY = '''
+FRIENDLY = """
 import os
 import pathlib
 import random
@@ -100,7 +100,7 @@ def test_the_same_folder_made_by_another(tmp_path):
     shared = os.path.join(tempfile.gettempdir(), "cache-of-all")
     os.makedirs(shared, exist_ok=True)
     assert os.path.isdir(shared)
-'''
+"""
 
 
 def test_a_suite_that_keeps_things_apart(doctor: Doctor) -> None:

@@ -27,7 +27,7 @@ def test_the_conflicts_of_the_example_are_found_and_fixed(doctor_on: Any) -> Non
     doctor = doctor_on(EXAMPLE)
     folder = doctor.folder / "tests_conflicts"
     settings = folder / "pyproject.toml"
-    head = "# What outpace must know\n[tool.pytest.ini_options]\npythonpath = [\"..\"]  # the application\n"
+    head = '# What outpace must know\n[tool.pytest.ini_options]\npythonpath = [".."]  # the application\n'
     settings.write_text(head)
     doctor.folder = folder
     document = doctor.scratch / "PARALLEL.md"

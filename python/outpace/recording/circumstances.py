@@ -92,9 +92,7 @@ finally:
 @contextlib.contextmanager
 def slowed() -> Iterator[None]:
     """Have this process get the CPU a fifth of the time, as beside many others."""
-    helper = subprocess.Popen(
-        [sys.executable, "-S", "-E", "-c", _STOPPER, str(os.getpid())], stdout=subprocess.PIPE
-    )
+    helper = subprocess.Popen([sys.executable, "-S", "-E", "-c", _STOPPER, str(os.getpid())], stdout=subprocess.PIPE)
     try:
         # A short test would be over before the helper has started.
         assert helper.stdout is not None

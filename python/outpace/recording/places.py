@@ -59,9 +59,9 @@ class Project:
         return None
 
 
-def of_item(item: pytest.Item, project: Project) -> str:
-    path, line, _ = item.reportinfo()
-    return f"{project.shorten(str(path))}:{(line or 0) + 1}"
+def of_item(item: pytest.Item) -> str:
+    path, line, _ = item.location
+    return f"{path}:{(line or 0) + 1}"
 
 
 def of_change(item: pytest.Item, kind: str, name: str, project: Project, touched: Sequence[dict[str, Any]]) -> str:
@@ -75,7 +75,7 @@ def of_change(item: pytest.Item, kind: str, name: str, project: Project, touched
         for offset, line in enumerate(lines):
             if word.search(line):
                 return f"{project.shorten(filename)}:{start + offset}"
-    return of_item(item, project)
+    return of_item(item)
 
 
 @functools.lru_cache(maxsize=500)
