@@ -69,6 +69,16 @@ def test_the_command_it_prints_shows_the_conflict_again(doctor_on: Any) -> None:
     assert "--pair needs two tests, not 1" in only_one.stderr
 
 
+def test_a_project_that_was_moved_after_it_was_compiled(doctor_on: Any, tmp_path: Path) -> None:
+    doctor = doctor_on(CORPUS / "counter_file")
+    doctor.parallel("--collect-only")
+    assert list(doctor.folder.glob("__pycache__/*.pyc"))
+    doctor.folder = doctor.folder.rename(tmp_path / "moved")
+    examined = doctor.examine("--rounds", "1")
+    (finding,) = examined.findings
+    assert finding["class"] == "parallel-only" and finding["on"]["kind"] == "file", examined.out
+
+
 def test_two_that_are_not_in_each_others_way(doctor: Doctor) -> None:
     write(doctor, test_a="def test_a(): pass\ndef test_b(): pass\n")
     done = doctor.run("--pair", "test_a.py::test_a", "test_a.py::test_b")

@@ -75,9 +75,9 @@ impl Historian {
     }
 }
 
-fn recollect(path: &Path, root: &Path) -> Result<Recollection, String> {
+fn recollect(path: &Path, folder: &Path) -> Result<Recollection, String> {
     let ignored = |error| format!("the history of earlier runs is ignored: {}: {error}", path.display());
-    let valid = conflicts(path, root).map_err(ignored)?;
+    let valid = conflicts(path, folder).map_err(ignored)?;
     let known = read(path).map_err(ignored)?;
     let cpus = usable_cpus();
     #[expect(clippy::cast_precision_loss, reason = "a number of CPUs")]

@@ -57,7 +57,7 @@ def slow_motion(project: Project, seed: int) -> Iterator[None]:
         return line
 
     def call(frame: FrameType, event: str, argument: Any) -> Any:
-        return line if left > 0 and project.owns(frame.f_code.co_filename) else None
+        return line if left > 0 and project.file_of(frame) is not None else None
 
     before = sys.gettrace()
     time.sleep(chance.random() * _LONGEST)

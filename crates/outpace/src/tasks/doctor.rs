@@ -17,6 +17,7 @@ use outpace_doctor::{Class, Finding, Options, Report, examine, examine_pair, mar
 
 use crate::error::CommandError;
 use crate::interpreter;
+use crate::tasks::output;
 
 use self::lab::Pytest;
 
@@ -87,7 +88,7 @@ fn kind(text: &str) -> Result<String, String> {
 impl Doctor {
     pub(crate) fn run(&self, python: Option<&Path>) -> Result<ExitCode, CommandError> {
         for file in self.write.iter().chain(&self.json) {
-            apply::check_writable(file)?;
+            output::check_writable(file)?;
         }
         let python = interpreter::find(python)?;
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -117,11 +118,11 @@ impl Doctor {
         println!();
         print!("{}", screen(report, &lab.shell()));
         if let Some(file) = &self.write {
-            apply::write(file, &markdown(report, &lab.shell()))?;
+            output::write(file, &markdown(report, &lab.shell()))?;
             println!("written: {}", file.display());
         }
         if let Some(file) = &self.json {
-            apply::write(file, &apply::json(report))?;
+            output::write(file, &apply::json(report))?;
             println!("written: {}", file.display());
         }
         if report.stopped.is_some() {
