@@ -69,7 +69,10 @@ def test_the_command_it_prints_shows_the_conflict_again(doctor_on: Any) -> None:
     assert "--pair needs two tests, not 1" in only_one.stderr
 
 
-def test_a_project_that_was_moved_after_it_was_compiled(doctor_on: Any, tmp_path: Path) -> None:
+def test_a_project_that_was_moved_after_it_was_compiled(
+    doctor_on: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     doctor = doctor_on(CORPUS / "counter_file")
     doctor.parallel("--collect-only")
     assert list(doctor.folder.glob("__pycache__/*.pyc"))

@@ -81,7 +81,7 @@ class Arrangement:
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         lanes = self.plan.lanes
-        return None if lanes is None else Lanes([len(lane) for lane in lanes])
+        return None if lanes is None else Lanes(lanes)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:

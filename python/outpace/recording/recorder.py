@@ -19,6 +19,7 @@ class Recorder:
 
     def __init__(self, config: pytest.Config, plan: Plan, lengths: list[int]) -> None:
         self.plan = plan
+        self.lengths = lengths
         self.project = places.Project([str(config.rootpath), str(config.invocation_params.dir)])
         self.journal = Journal(plan.folder, "touches")
         self.worker = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -45,7 +46,7 @@ class Recorder:
         plan = self.plan
         if self.lane < 0 and plan.lanes is not None:
             self.lane = next((number for number, lane in enumerate(plan.lanes) if item.nodeid in lane), 0)
-        if plan.undo and plan.lanes is not None and self.order + 1 == len(plan.lanes[self.lane]):
+        if plan.undo and plan.lanes is not None and self.order + 1 == self.lengths[self.lane]:
             self._undo()
         if self.meeting is not None:
             self.meeting.attend(self.lane, self.order)
