@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What each crate may use of ours; dependencies point downwards only.
 LAYERS: dict[str, frozenset[str]] = {
-    "outpace-doctor": frozenset(),
+    "outpace-doctor": frozenset({"outpace-model"}),
     "outpace-model": frozenset(),
     "outpace-protocol": frozenset({"outpace-model"}),
     "outpace-history": frozenset({"outpace-model"}),
@@ -26,7 +26,9 @@ LAYERS: dict[str, frozenset[str]] = {
     "outpace-os": frozenset({"outpace-model"}),
     "outpace-compare": frozenset(),
     "outpace-setup": frozenset(),
-    "outpace": frozenset({"outpace-os", "outpace-compare", "outpace-doctor", "outpace-runner", "outpace-setup"}),
+    "outpace": frozenset(
+        {"outpace-compare", "outpace-doctor", "outpace-history", "outpace-os", "outpace-runner", "outpace-setup"}
+    ),
     "outpace-runner": frozenset(
         {"outpace-history", "outpace-model", "outpace-os", "outpace-protocol", "outpace-supervise"}
     ),

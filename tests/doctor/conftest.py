@@ -54,6 +54,20 @@ class Doctor:
         assert not list(self.scratch.glob("outpace-doctor-*")), "the doctor's folder is left"
         return done
 
+    def parallel(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """An ordinary run with four workers, on a machine where nothing is left of an earlier one."""
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OUTPACE_"))}
+        with tempfile.TemporaryDirectory(prefix="d") as temporary:
+            return subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", "-n", "4", *args],
+                cwd=self.folder,
+                env={**environ, "TMPDIR": temporary},
+                capture_output=True,
+                text=True,
+                timeout=LIMIT,
+                check=False,
+            )
+
     def examine(self, *args: str) -> Examined:
         file = self.scratch / "report.json"
         file.unlink(missing_ok=True)

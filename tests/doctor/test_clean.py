@@ -8,7 +8,7 @@ from typing import Any
 
 from conftest import EXAMPLE, Doctor
 
-FRIENDLY = '''
+FRIENDLY = """
 import os
 import pathlib
 import random
@@ -100,7 +100,7 @@ def test_the_same_folder_made_by_another(tmp_path):
     shared = os.path.join(tempfile.gettempdir(), "cache-of-all")
     os.makedirs(shared, exist_ok=True)
     assert os.path.isdir(shared)
-'''
+"""
 
 
 def test_a_suite_that_keeps_things_apart(doctor: Doctor) -> None:
@@ -110,6 +110,19 @@ def test_a_suite_that_keeps_things_apart(doctor: Doctor) -> None:
     assert examined.findings == [] and examined.report["aside"] == [], examined.out
     assert examined.code == 0
     assert "Nothing stands against running these tests in parallel." in examined.out
+
+
+def test_names_that_are_new_each_time_are_the_only_thing_that_is_found(doctor: Doctor) -> None:
+    (doctor.folder / "test_new.py").write_text(
+        "import time\nimport pytest\n"
+        "@pytest.mark.parametrize('now', [1, time.time(), 2])\n"
+        "def test_new(now): pass\n"
+    )
+    (doctor.folder / "test_old.py").write_text(
+        "import pytest\n@pytest.mark.parametrize('number', range(20))\ndef test_old(number): pass\n"
+    )
+    examined = doctor.examine("--rounds", "1")
+    assert [finding["class"] for finding in examined.findings] == ["collection"], examined.out
 
 
 def test_the_bundled_example(doctor_on: Any, tmp_path: Path) -> None:

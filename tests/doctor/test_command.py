@@ -27,7 +27,7 @@ def test_the_conflicts_of_the_example_are_found_and_fixed(doctor_on: Any) -> Non
     doctor = doctor_on(EXAMPLE)
     folder = doctor.folder / "tests_conflicts"
     settings = folder / "pyproject.toml"
-    head = "# What outpace must know\n[tool.pytest.ini_options]\npythonpath = [\"..\"]  # the application\n"
+    head = '# What outpace must know\n[tool.pytest.ini_options]\npythonpath = [".."]  # the application\n'
     settings.write_text(head)
     doctor.folder = folder
     document = doctor.scratch / "PARALLEL.md"
@@ -67,6 +67,19 @@ def test_the_command_it_prints_shows_the_conflict_again(doctor_on: Any) -> None:
     only_one = doctor.run("--pair", "test_import.py::test_import", "test_import.py::test_import")
     assert only_one.returncode == 4
     assert "--pair needs two tests, not 1" in only_one.stderr
+
+
+def test_a_project_that_was_moved_after_it_was_compiled(
+    doctor_on: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    doctor = doctor_on(CORPUS / "counter_file")
+    doctor.parallel("--collect-only")
+    assert list(doctor.folder.glob("__pycache__/*.pyc"))
+    doctor.folder = doctor.folder.rename(tmp_path / "moved")
+    examined = doctor.examine("--rounds", "1")
+    (finding,) = examined.findings
+    assert finding["class"] == "parallel-only" and finding["on"]["kind"] == "file", examined.out
 
 
 def test_two_that_are_not_in_each_others_way(doctor: Doctor) -> None:

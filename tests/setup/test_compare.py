@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,7 @@ def test_three_engines_that_agree(shop: Shop, addopts: str) -> None:
     document, out = compared(shop, "--strict-markers")
     assert document["same"] and document["differences"] == [] and document["flaky"] == []
     found = engines(document)
-    assert list(found) == ["pytest", "xdist", "outpace"]
+    assert list(found) == ["pytest", "xdist", "outpace", "outpace-again"]
     for name, engine in found.items():
         (only,) = engine["runs"]
         assert only["exit_code"] == 1
@@ -79,7 +82,7 @@ def test_a_test_that_fails_only_in_parallel_is_named(shop: Shop) -> None:
     keys = ("engine", "test", "phase", "pytest", "here")
     found = {tuple(each[key] for key in keys) for each in document["differences"]}
     expected = ("test_a.py::test_serial_only", "call", "passed", "failed")
-    assert found == {("xdist", *expected), ("outpace", *expected)}
+    assert found == {(engine, *expected) for engine in ("xdist", "outpace", "outpace-again")}
     assert not document["same"]
     assert "  test_a.py::test_serial_only [call]: passed → failed" in out
 
@@ -124,7 +127,7 @@ def test_processes_left_behind_are_told_and_ended(shop: Shop) -> None:
     )
     document, out = compared(shop)
     pids = [int(line) for line in shop.read("pids").split()]
-    assert len(pids) == 3
+    assert len(pids) == 4
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
@@ -195,3 +198,58 @@ def test_nothing_is_left_in_the_temporary_folder(shop: Shop, tmp_path: Path) -> 
     done = run([str(OUTPACE), "--python", sys.executable, "compare"], shop.tests().path, env={"TMPDIR": str(temporary)})
     assert done.ret == 0, done.out + done.err
     assert [path.name for path in temporary.iterdir() if not path.name.startswith("pytest-of-")] == []
+
+
+def test_what_the_first_run_taught_is_known_in_the_second(shop: Shop) -> None:
+    shop.write(
+        "test_slow.py",
+        """
+        import time
+        import pytest
+        @pytest.mark.parametrize("number", range(12))
+        def test_short(number): time.sleep(0.01)
+        def test_long(): time.sleep(0.4)
+        """,
+    )
+    document, out = compared(shop, "-n", "2")
+    assert document["same"]
+    assert "outpace again was " in out
+    assert (shop.path / ".pytest_cache/d/outpace/history.sqlite3").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_ends_everything_when_it_is_told_to_end(shop: Shop, tmp_path: Path, number: int, code: int) -> None:
+    shop.write("out.json", "what was there")
+    shop.write(
+        "test_hangs.py",
+        """
+        import os, pathlib, subprocess, sys, time
+        def test_hangs():
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
+            pathlib.Path("began.part").write_text(f"{os.getpid()} {child.pid}")
+            os.rename("began.part", "began")
+            time.sleep(1000)
+        """,
+    )
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environ = {**os.environ, "TMPDIR": str(temporary)}
+    running = subprocess.Popen(
+        [OUTPACE, "--python", sys.executable, "compare", "--json", "out.json"],
+        cwd=shop.path,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (shop.path / "began").exists():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == code
+    assert "interrupted" in said
+    pids = [int(text) for text in shop.read("began").split()]
+    assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+    assert not list(temporary.glob("outpace-*"))
+    assert shop.read("out.json") == "what was there"

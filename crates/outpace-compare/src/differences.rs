@@ -34,6 +34,11 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Whether nothing that outpace did differs from plain pytest.
+    pub fn is_ours_same(&self) -> bool {
+        self.is_same(Engine::Outpace) && self.is_same(Engine::Again)
+    }
+
     /// Whether nothing that an engine did differs from plain pytest.
     pub fn is_same(&self, engine: Engine) -> bool {
         self.differences.iter().all(|difference| difference.engine != engine)

@@ -32,7 +32,7 @@ pub fn json(all: &[Runs], comparison: &Comparison) -> String {
         "differences": differences,
         "flaky": comparison.flaky,
         "ends": ends,
-        "same": comparison.is_same(Engine::Outpace),
+        "same": comparison.is_ours_same(),
     });
     format!("{document:#}\n")
 }
@@ -68,5 +68,6 @@ fn word(engine: Engine) -> &'static str {
         Engine::Pytest => "pytest",
         Engine::Xdist => "xdist",
         Engine::Outpace => "outpace",
+        Engine::Again => "outpace-again",
     }
 }

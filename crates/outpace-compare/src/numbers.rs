@@ -11,15 +11,26 @@ pub enum Engine {
     Xdist,
     /// outpace.
     Outpace,
+    /// outpace right after that: with what the run before has taught.
+    Again,
 }
 
 impl Engine {
+    /// In the order in which they run.
+    pub const ALL: [Self; 4] = [Self::Pytest, Self::Xdist, Self::Outpace, Self::Again];
+
+    /// Whether it is ours.
+    pub fn is_outpace(self) -> bool {
+        matches!(self, Self::Outpace | Self::Again)
+    }
+
     /// As people call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pytest => "plain pytest",
             Self::Xdist => "pytest-xdist",
             Self::Outpace => "outpace",
+            Self::Again => "outpace again",
         }
     }
 }

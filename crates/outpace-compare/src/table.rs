@@ -95,13 +95,16 @@ fn line(difference: &Difference, runs: usize) -> String {
     format!("  {node} [{phase}]: {} → {}{how_often}", word(before), word(after))
 }
 
-fn speed(all: &[Runs]) -> Option<String> {
-    let (ours, others): (Vec<&Runs>, Vec<&Runs>) =
-        all.iter().partition(|runs| runs.engine == Engine::Outpace);
-    let ours = ours.first()?.wall();
-    let factors: Vec<String> = others
-        .iter()
-        .map(|other| format!("{:.1} × as fast as {}", other.wall() / ours, other.engine.name()))
-        .collect();
-    (ours > 0.0 && !factors.is_empty()).then(|| format!("outpace was {}", factors.join(", ")))
+fn speed(all: &[Runs]) -> Vec<String> {
+    let (ours, others): (Vec<&Runs>, Vec<&Runs>) = all.iter().partition(|runs| runs.engine.is_outpace());
+    let line = |ours: &Runs| {
+        let wall = ours.wall();
+        let factors: Vec<String> = others
+            .iter()
+            .map(|other| format!("{:.1} × as fast as {}", other.wall() / wall, other.engine.name()))
+            .collect();
+        (wall > 0.0 && !factors.is_empty())
+            .then(|| format!("{} was {}", ours.engine.name(), factors.join(", ")))
+    };
+    ours.into_iter().filter_map(line).collect()
 }

@@ -1,7 +1,10 @@
 //! What an examination concludes. `docs/doctor.schema.json` describes it as JSON.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use crate::confirmed::Confirmed;
 use crate::faster::Faster;
 use crate::overrides::Override;
 use crate::record::Failure;
@@ -137,6 +140,35 @@ pub struct Finding {
     pub note: Option<String>,
 }
 
+impl Finding {
+    /// One of which nothing else is known yet.
+    pub(crate) fn of(class: Class) -> Self {
+        Self {
+            class,
+            on: None,
+            sides: Vec::new(),
+            tests: Vec::new(),
+            also: Vec::new(),
+            proof: None,
+            advice: Vec::new(),
+            patch: None,
+            note: None,
+        }
+    }
+
+    /// That this test fails.
+    pub(crate) fn that_fails(class: Class, id: &str, failure: Option<Failure>) -> Self {
+        Self { tests: vec![Involved { id: id.to_owned(), failure }], ..Self::of(class) }
+    }
+
+    /// Everybody who has to do with it.
+    pub(crate) fn involved(&self) -> BTreeSet<&str> {
+        let sides = self.sides.iter().map(|side| side.id.as_str());
+        let tests = self.tests.iter().map(|test| test.id.as_str());
+        sides.chain(tests).chain(self.also.iter().map(String::as_str)).collect()
+    }
+}
+
 /// A test that fails in the serial run already.
 #[derive(Debug, Clone, Serialize)]
 pub struct Aside {
@@ -199,6 +231,12 @@ pub struct Report {
     pub unexamined: Vec<String>,
     /// Why it is not faster.
     pub faster: Option<Faster>,
+    /// What later runs are to mind.
+    #[serde(skip)]
+    pub confirmed: Vec<Confirmed>,
+    /// The tests that were looked at.
+    #[serde(skip)]
+    pub examined: BTreeSet<String>,
 }
 
 impl Report {

@@ -6,13 +6,16 @@
 //!
 //! - `record`: a run's plan and what comes back; `thing`: what tests share, and when two meet on it.
 //! - `pairings`, `shrink`: who runs beside whom; the smallest set of tests that still shows something.
-//! - `examine`, `trials`, `order`, `parallel`, `latent`: the course of an examination.
-//! - `finding`, `advice`, `overrides`, `faster`: what it concludes.
+//! - `examine`, `baseline`, `trials`, `order`, `parallel`, `latent`: the course of an examination.
+//! - `conclude`, `finding`, `advice`, `overrides`, `confirmed`, `faster`: what it concludes.
 //! - `screen`, `markdown`: how that is told.
 
 #![warn(missing_docs)]
 
 mod advice;
+mod baseline;
+mod conclude;
+mod confirmed;
 mod examine;
 mod faster;
 mod finding;
@@ -29,6 +32,7 @@ mod thing;
 mod trials;
 
 pub use advice::advice;
+pub use confirmed::Confirmed;
 pub use examine::{Lab, Options, examine, examine_pair};
 pub use faster::{Faster, Longest};
 pub use finding::{Aside, Class, Counts, Finding, Involved, Proof, Report, Reproduction, RuledOut, Side};

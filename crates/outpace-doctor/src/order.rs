@@ -212,17 +212,7 @@ impl<L: Lab> Examination<'_, L> {
     }
 
     pub(crate) fn bare(&self, class: Class, id: &str) -> Finding {
-        Finding {
-            class,
-            on: None,
-            sides: Vec::new(),
-            tests: vec![Involved { id: id.to_owned(), failure: self.failure_of(id) }],
-            also: Vec::new(),
-            proof: None,
-            advice: Vec::new(),
-            patch: None,
-            note: None,
-        }
+        Finding::that_fails(class, id, self.failure_of(id))
     }
 }
 

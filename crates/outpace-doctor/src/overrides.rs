@@ -25,17 +25,8 @@ pub struct Override {
 /// The override for a finding; none where an override is no answer.
 pub(crate) fn patch(finding: &Finding, serial: &Round) -> Option<Override> {
     let ids: BTreeSet<&str> = match finding.class {
-        Class::ParallelOnly if finding.proof.is_some() => {
-            let sides = finding.sides.iter().map(|side| side.id.as_str());
-            let tests = finding.tests.iter().map(|test| test.id.as_str());
-            sides.chain(tests).chain(finding.also.iter().map(String::as_str)).collect()
-        }
+        Class::ParallelOnly | Class::Order | Class::Alone if finding.proof.is_some() => finding.involved(),
         Class::ParallelOnly | Class::Time => finding.tests.iter().map(|test| test.id.as_str()).collect(),
-        Class::Order | Class::Alone if finding.proof.is_some() => {
-            let sides = finding.sides.iter().map(|side| side.id.as_str());
-            let tests = finding.tests.iter().map(|test| test.id.as_str());
-            sides.chain(tests).chain(finding.also.iter().map(String::as_str)).collect()
-        }
         _ => return None,
     };
     let filter = filter(&ids, serial);

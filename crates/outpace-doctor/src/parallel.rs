@@ -141,15 +141,11 @@ impl<L: Lab> Examination<'_, L> {
             tests.push(Involved { failure: self.failure_of(&id).or(Some(failure)), id });
         }
         Finding {
-            class: Class::ParallelOnly,
             on: Some(meeting.thing.clone()),
             sides,
             tests,
-            also: Vec::new(),
             proof: Some(beside.proof),
-            advice: Vec::new(),
-            patch: None,
-            note: None,
+            ..Finding::of(Class::ParallelOnly)
         }
     }
 
@@ -183,6 +179,7 @@ impl<L: Lab> Examination<'_, L> {
                     mode: Mode::Write,
                     place: String::new(),
                     private: false,
+                    lasting: false,
                 };
                 let reader = crate::Touch { mode: Mode::Read, ..writer.clone() };
                 !touch.private && (common(&writer, touch).is_some() || common(touch, &reader).is_some())

@@ -90,6 +90,9 @@ pub struct Touch {
     /// Whether it lies in the folders that each worker has of its own.
     #[serde(default)]
     pub private: bool,
+    /// Whether a fixture did that outlives the test.
+    #[serde(default)]
+    pub lasting: bool,
 }
 
 /// A test left something changed.

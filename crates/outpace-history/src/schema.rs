@@ -18,7 +18,8 @@ const AGAIN: Duration = Duration::from_millis(5);
 const APPLICATION: i64 = 0x4f50_6869;
 
 /// Each brings the schema from its place in the list to the next. Times are whole microseconds.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE runs (number INTEGER NOT NULL);
     INSERT INTO runs VALUES (0);
     CREATE TABLE file (
@@ -45,7 +46,27 @@ const MIGRATIONS: &[&str] = &["
         growth INTEGER NOT NULL, -- of the peak memory, KiB
         PRIMARY KEY (file, name)
     ) WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE conflict (
+        id INTEGER PRIMARY KEY,
+        apart INTEGER NOT NULL,  -- in time, in order, from all
+        thing TEXT NOT NULL,     -- what they meet on, in words
+        lasting INTEGER NOT NULL
+    );
+    CREATE TABLE conflict_test (
+        conflict INTEGER NOT NULL REFERENCES conflict,
+        node_id TEXT NOT NULL,
+        PRIMARY KEY (conflict, node_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE conflict_source (
+        conflict INTEGER NOT NULL REFERENCES conflict,
+        path TEXT NOT NULL,      -- from the root folder of the tests
+        print INTEGER NOT NULL,  -- of its content when the conflict was seen
+        PRIMARY KEY (conflict, path)
+    ) WITHOUT ROWID;
+",
+];
 
 /// Opens an existing history to be read; nothing when there is none.
 pub(crate) fn open(path: &Path) -> Result<Option<Connection>, HistoryError> {

@@ -5,11 +5,13 @@
 
 #![warn(missing_docs)]
 
+mod conflict;
 mod cost;
 mod dist;
 mod ids;
 mod phase;
 
+pub use conflict::{Apart, Conflict};
 pub use cost::{Costs, Expected, Outcome};
 pub use dist::DistMode;
 pub use ids::{ItemIndex, WorkerIndex};

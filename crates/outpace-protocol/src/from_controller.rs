@@ -88,6 +88,8 @@ pub enum FromController {
     History {
         /// The file; its folder may be missing.
         path: String,
+        /// The root folder of the tests.
+        root: String,
     },
     /// `--retry`: a test that failed runs again, alone, at the end of the run.
     Retry {
@@ -201,6 +203,7 @@ struct Lent {
 #[derive(Serialize, Deserialize)]
 struct History {
     path: String,
+    root: String,
 }
 #[derive(Serialize, Deserialize)]
 struct Timeline {
@@ -251,7 +254,10 @@ impl FromController {
             }
             kind::REQUEUE => Self::Requeue { item: from_json::<OneItem>(frame.kind, json)?.item },
             kind::ELASTIC => Self::Elastic { most: from_json::<Elastic>(frame.kind, json)?.most },
-            kind::HISTORY => Self::History { path: from_json::<History>(frame.kind, json)?.path },
+            kind::HISTORY => {
+                let History { path, root } = from_json(frame.kind, json)?;
+                Self::History { path, root }
+            }
             kind::RETRY => Self::Retry { times: from_json::<Retry>(frame.kind, json)?.times },
             kind::TIMELINE => Self::Timeline { at: from_json::<Timeline>(frame.kind, json)?.at },
             kind::MEMORY => {
@@ -275,8 +281,12 @@ impl FromController {
                 Frame::write(kind::TEMPLATE, &to_json(&Argv { argv: argv.clone() }), out);
             }
             Self::Plan(plan) => Frame::write(kind::PLAN, &to_json(plan), out),
-            Self::History { path } => {
-                Frame::write(kind::HISTORY, &to_json(&History { path: path.clone() }), out);
+            Self::History { path, root } => {
+                Frame::write(
+                    kind::HISTORY,
+                    &to_json(&History { path: path.clone(), root: root.clone() }),
+                    out,
+                );
             }
             Self::Retry { times } => Frame::write(kind::RETRY, &to_json(&Retry { times: *times }), out),
             Self::Elastic { most } => Frame::write(kind::ELASTIC, &to_json(&Elastic { most: *most }), out),

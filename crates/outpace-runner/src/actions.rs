@@ -1,6 +1,7 @@
 //! What the run wants done, carried out.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use outpace_os::{Pid, Signal, ask, fence, fence_registered, kill, socket_pair};
@@ -66,7 +67,7 @@ impl Engine {
                     link.finish_reading();
                 }
             }
-            Action::Recall(path) => self.recall(path),
+            Action::Recall { path, root } => self.recall(path, PathBuf::from(root)),
             Action::Learn(observations) => self.learn(observations),
             Action::Quit => self.quit = true,
         }

@@ -1,12 +1,12 @@
 //! The history is read and written beside the loop, in threads of their own, since a file may be slow. They touch
 //! nothing of the run's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use outpace_history::{Lesson, Lessons, read, write};
+use outpace_history::{Lesson, Lessons, conflicts, read, write};
 use outpace_os::{available_memory, usable_cpus};
 use outpace_supervise::{Event, Observation, Recollection};
 
@@ -24,11 +24,11 @@ pub(crate) struct Historian {
 }
 
 impl Engine {
-    pub(crate) fn recall(&mut self, path: String) {
+    pub(crate) fn recall(&mut self, path: String, root: PathBuf) {
         self.historian.path = PathBuf::from(path);
         let (path, inputs) = (self.historian.path.clone(), self.to_inputs.clone());
         let started = thread::Builder::new().name("history".to_owned()).spawn(move || {
-            let answer = recollect(&path);
+            let answer = recollect(&path, &root);
             let _ = inputs.send(Input::Recalled(answer));
         });
         if started.is_err() {
@@ -75,9 +75,10 @@ impl Historian {
     }
 }
 
-fn recollect(path: &std::path::Path) -> Result<Recollection, String> {
-    let known = read(path)
-        .map_err(|error| format!("the history of earlier runs is ignored: {}: {error}", path.display()))?;
+fn recollect(path: &Path, folder: &Path) -> Result<Recollection, String> {
+    let ignored = |error| format!("the history of earlier runs is ignored: {}: {error}", path.display());
+    let valid = conflicts(path, folder).map_err(ignored)?;
+    let known = read(path).map_err(ignored)?;
     let cpus = usable_cpus();
     #[expect(clippy::cast_precision_loss, reason = "a number of CPUs")]
     let count = cpus.count as f64;
@@ -87,6 +88,8 @@ fn recollect(path: &std::path::Path) -> Result<Recollection, String> {
     Ok(Recollection {
         tests: known.tests,
         fixtures: known.fixtures,
+        conflicts: valid.conflicts,
+        dropped: valid.dropped.into_iter().collect(),
         cores: cpus.quota.unwrap_or(count),
         room,
     })

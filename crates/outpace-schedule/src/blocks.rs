@@ -1,7 +1,7 @@
 //! The items that need resources: which of them starts next.
 //!
-//! Items that need the same form a class, and wait in collection order. A block is what stays together: one item, or
-//! in the unit modes a unit. A worker stays with the class it is at while it can, since then nothing changes hands; then
+//! Items that need the same form a class, and wait in collection order. A block is what stays together: one item, a
+//! chain, or in the unit modes a unit. A worker stays with the class it is at while it can, since then nothing changes hands; then
 //! comes the class that has most left to do for its share of what it needs, because that will take longest.
 //!
 //! No class is overtaken for ever: once [`PATIENCE`] blocks that share a resource with it have gone before it, what it

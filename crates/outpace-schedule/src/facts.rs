@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use outpace_model::{DistMode, ItemIndex};
+use outpace_model::ItemIndex;
 
 use crate::marks::{Demand, Marks};
 use crate::plan::{Plan, number};
-use crate::unit_table::UnitTable;
+use crate::ties::Ties;
 
 /// What is to be known of a marked item. In the unit modes the items beside a marked one are marked too: a unit takes
-/// at once whatever its items need.
+/// at once whatever its items need. So does a chain.
 #[derive(Clone, Debug)]
 pub(crate) struct Fact {
     pub(crate) serial: bool,
     /// Items of one class need the same.
     pub(crate) class: usize,
-    /// Items of one unit stay on one worker.
+    /// Items of one unit or chain stay on one worker.
     pub(crate) unit: u32,
     /// What it asked for itself.
     pub(crate) own: Vec<Demand>,
@@ -35,30 +35,26 @@ impl Facts {
         let Marks { serial_first, capacities, items: marks } = &plan.marks;
         let mut facts =
             Self { serial_first: *serial_first, capacities: capacities.clone(), ..Self::default() };
-        let units = matches!(plan.mode, DistMode::LoadScope | DistMode::LoadFile | DistMode::LoadGroup)
-            .then(|| UnitTable::new(plan));
+        let ties = Ties::new(plan);
         let mut numbers = BTreeMap::new();
         for (&item, mark) in marks.range(..ItemIndex(number(plan.node_ids.len()))) {
-            let own = facts.within_capacity(&mark.demands);
-            let shared = units.as_ref().filter(|_| !mark.serial);
-            let Some(table) = shared else {
+            if facts.items.contains_key(&item) {
+                continue;
+            }
+            let demands = |item: &ItemIndex| marks.get(item).map_or(&[][..], |mark| &mark.demands);
+            let Some(members) = ties.of(item).filter(|_| !mark.serial) else {
+                let own = facts.within_capacity(&mark.demands);
                 let class = facts.class(&mut numbers, own.clone());
                 facts.items.insert(item, Fact { serial: mark.serial, class, unit: item.0, own });
                 continue;
             };
-            let unit = table.unit_of(item);
-            if facts.items.contains_key(&item) {
-                continue;
-            }
-            let parallel = |item: &&ItemIndex| marks.get(item).is_none_or(|mark| !mark.serial);
-            let members: Vec<ItemIndex> = table.items(unit).iter().filter(parallel).copied().collect();
-            let demands = |item: &ItemIndex| marks.get(item).map(|mark| &mark.demands);
-            let all: Vec<Demand> = members.iter().filter_map(demands).flatten().copied().collect();
+            let all: Vec<Demand> = members.iter().flat_map(demands).copied().collect();
             let all = facts.within_capacity(&all);
             let class = facts.class(&mut numbers, all);
+            let unit = members.first().map_or(item.0, |first| first.0);
             for member in members {
-                let own = facts.within_capacity(demands(&member).map_or(&[], Vec::as_slice));
-                facts.items.insert(member, Fact { serial: false, class, unit, own });
+                let own = facts.within_capacity(demands(member));
+                facts.items.insert(*member, Fact { serial: false, class, unit, own });
             }
         }
         facts

@@ -36,6 +36,7 @@ mod runs;
 mod scheduler;
 mod spans;
 mod subset;
+mod ties;
 mod timed;
 mod times;
 mod turns;

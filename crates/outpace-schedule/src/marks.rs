@@ -22,6 +22,9 @@ pub struct Mark {
     pub serial: bool,
     /// What it holds while it runs; each resource at most once.
     pub demands: Vec<Demand>,
+    /// Items of one chain run one after the other, in collection order, on one worker. A scheduler in the controller minds
+    /// none.
+    pub chain: Option<u32>,
 }
 
 /// An amount of one resource. More than there is counts as all there is.

@@ -142,7 +142,12 @@ pub enum Action {
     /// Read what is left on the connection, then treat it as ended.
     Close(Peer),
     /// Find out what this file knows of earlier runs; answered by `Event::Recalled`.
-    Recall(String),
+    Recall {
+        /// The file.
+        path: String,
+        /// The root folder of the tests.
+        root: String,
+    },
     /// Note in that file what this run taught, beside everything else that is to be done.
     Learn(Vec<Observation>),
     /// The run is over; end the process.

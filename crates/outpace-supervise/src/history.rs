@@ -5,15 +5,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use outpace_model::{Costs, Expected, ItemIndex, Outcome, WorkerIndex};
+use outpace_model::{Conflict, Costs, Expected, ItemIndex, Outcome, WorkerIndex};
 use outpace_protocol::ToController;
 
 use crate::event::Action;
 use crate::pool::Work;
 use crate::run::Run;
 
-/// How long tests that could start wait for the history. It is read while they are collected, and quicker.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long tests that could start wait for the history. It is read while they are collected, and quicker; but where
+/// tests are known to be in each other's way, to begin without it would let them fail.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is known from earlier runs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +23,10 @@ pub struct Recollection {
     pub tests: HashMap<String, Expected>,
     /// By file: the seconds that its first test on a worker takes more.
     pub fixtures: HashMap<String, f32>,
+    /// Tests that are known to be in each other's way.
+    pub conflicts: Vec<Conflict>,
+    /// Tests that are kept apart no more, because a file has changed since.
+    pub dropped: Vec<String>,
     /// Cores that this run may use.
     pub cores: f64,
     /// For how many workers there is memory.
@@ -51,6 +56,9 @@ pub(crate) struct History {
     /// The tests could start, and wait for the answer.
     blocks: bool,
     pub(crate) known: Option<Recollection>,
+    /// Of `known`, what is minded although nothing is known of what tests take.
+    pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) dropped: Vec<String>,
     /// What the tests of this run add up to, as far as that is known.
     pub(crate) work: Option<Work>,
     observations: Vec<Observation>,
@@ -64,16 +72,23 @@ impl History {
 }
 
 impl Run {
-    pub(crate) fn on_history(&mut self, path: String) {
+    pub(crate) fn on_history(&mut self, path: String, root: String) {
         self.history.is_kept = true;
         self.history.awaited = Some(self.now + PATIENCE);
-        self.act(Action::Recall(path));
+        self.act(Action::Recall { path, root });
     }
 
     pub(crate) fn on_recalled(&mut self, outcome: Result<Recollection, String>) {
         match outcome {
             _ if self.finished => return,
-            Ok(known) => self.history.known = Some(known).filter(|known| !known.tests.is_empty()),
+            Ok(mut known) => {
+                self.history.conflicts = std::mem::take(&mut known.conflicts);
+                self.history.dropped = std::mem::take(&mut known.dropped);
+                if self.scheduler.is_some() {
+                    self.conflicts_came_too_late();
+                }
+                self.history.known = Some(known).filter(|known| !known.tests.is_empty());
+            }
             Err(message) => {
                 self.history.is_kept = false;
                 self.tell(ToController::Notice { message });

@@ -13,6 +13,7 @@
 
 #![warn(missing_docs)]
 
+mod conflicts;
 mod cores;
 mod debugger;
 mod down;

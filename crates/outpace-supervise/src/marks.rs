@@ -23,8 +23,9 @@ impl Run {
         };
         let mut environ = BTreeMap::new();
         for Share { resource, units } in scheduler.shares(index, *item) {
-            let resource = &collection.marks.resources[resource as usize];
-            if !resource.values.is_empty() {
+            // A resource that comes from a known conflict has no name.
+            let named = collection.marks.resources.get(resource as usize);
+            if let Some(resource) = named.filter(|resource| !resource.values.is_empty()) {
                 let values: Vec<&str> = units
                     .iter()
                     .filter_map(|unit| resource.values.get(*unit as usize))

@@ -188,7 +188,7 @@ impl Run {
             }
             FromController::Plan(plan) => self.on_plan(plan),
             FromController::Elastic { most } => self.on_elastic(most),
-            FromController::History { path } => self.on_history(path),
+            FromController::History { path, root } => self.on_history(path, root),
             FromController::Timeline { at } => self.timeline = Some(Timeline::new(at, self.now)),
             FromController::Retry { times } => self.on_retry(times),
             FromController::Worker { worker, input } => self.on_worker_announced(worker, input),

@@ -6,7 +6,6 @@ use outpace_schedule::Scheduler;
 
 use crate::event::{Action, Peer};
 use crate::ledger::Ledger;
-use crate::marks::marks_of;
 use crate::run::{Run, TemplateStage};
 use crate::worker::{Stage, Worker};
 
@@ -239,6 +238,7 @@ impl Run {
 
     fn make_scheduler(&mut self, workers: &[WorkerIndex]) {
         let expected = self.expect();
+        let marks = self.marks();
         let Some((collection, _)) = &self.reference else { return };
         let mode = self.mode();
         let plan = outpace_schedule::Plan {
@@ -247,7 +247,7 @@ impl Run {
             groups: collection.groups.clone(),
             workers: workers.to_vec(),
             reorder: self.plan.as_ref().is_none_or(|plan| plan.reorder),
-            marks: marks_of(&collection.marks),
+            marks,
             expected,
         };
         let times = if mode == DistMode::Each { u32::try_from(workers.len()).unwrap_or(1).max(1) } else { 1 };

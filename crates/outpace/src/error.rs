@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use outpace_os::Signal;
 use outpace_runner::RunnerError;
 use outpace_setup::SetupError;
 use thiserror::Error;
@@ -45,6 +46,9 @@ pub(crate) enum CommandError {
     Io(#[from] io::Error),
     #[error("interrupted")]
     Interrupted,
+    /// While a run was measured; what it had started has ended.
+    #[error("interrupted")]
+    Told(Signal),
     #[error(transparent)]
     Runner(#[from] RunnerError),
 }
@@ -54,6 +58,9 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted => 2,
+            // As a shell has it.
+            Self::Told(Signal::Terminate) => 128 + 15,
+            Self::Told(_) => 128 + 2,
             Self::Io(_) | Self::Runner(_) | Self::Watch(_) | Self::NotRestored { .. } => 3,
             _ => 4,
         }

@@ -3,9 +3,11 @@
 mod compare;
 mod doctor;
 mod init;
+mod output;
 mod pytest_run;
 mod scratch;
 mod terminal;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -146,7 +146,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         self.memory.ask()
         history = self.history.path()
         if history is not None:
-            self.coordinator.send(Kind.HISTORY, path=history)
+            self.coordinator.send(Kind.HISTORY, path=history, root=str(self.config.rootpath))
         self.coordinator.send(
             Kind.PLAN,
             mode=option.dist if self.is_coordinated else "external",

@@ -10,7 +10,6 @@ import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from operator import is_
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ MISSING = object()
 _SCALARS = frozenset({int, float, str, bytes, bool, type(None), complex})
 _MOST_MEMBERS = 300
 _DEPTH = 2
+_HEAP_TYPE = 1 << 9
 _STANDARD = frozenset(
     {
         "builtins", "datetime", "getpass", "http.client", "io", "json", "os", "os.path", "pathlib", "platform",
@@ -113,16 +113,17 @@ class Known(NamedTuple):
 class Owner:
     """A module or class, and what its attributes were when they were last looked at."""
 
-    def __init__(self, target: Any, prefix: str, owns: Callable[[type], bool]) -> None:
+    def __init__(self, target: Any, prefix: str, owns: Callable[[type], bool], depth: int) -> None:
         self.target = target
         self.prefix = prefix
         self._owns = owns
+        self._depth = depth
         self.shots: dict[str, Shot] = {}
         self._values: list[Any] = []
         self._deep: list[Shot] = []
         for attribute, value in list(vars(target).items()):
             if _counts(attribute, value):
-                self.shots[attribute] = shoot(value, owns)
+                self.shots[attribute] = shoot(value, owns, depth)
         self._remember()
 
     def _remember(self) -> None:
@@ -130,9 +131,12 @@ class Owner:
         self._deep = [shot for shot in self.shots.values() if shot.members is not None]
 
     def is_same(self) -> bool:
-        """Nearly always: the same objects, and nothing new in those that can change. Quick."""
-        now = vars(self.target).values()
-        if len(now) != len(self._values) or not all(map(is_, now, self._values)):
+        """Nearly always: the same objects, and nothing new in those that change. Lists compare by identity first."""
+        try:
+            if self._values != [*vars(self.target).values()]:
+                return False
+        except Exception:
+            # Of something that was put in place of another one.
             return False
         return not self._deep or not any(differs(shot, shot.value) for shot in self._deep)
 
@@ -145,7 +149,7 @@ class Owner:
             present.add(attribute)
             known = self.shots.get(attribute)
             if known is None or differs(known, value):
-                self.shots[attribute] = shoot(value, self._owns)
+                self.shots[attribute] = shoot(value, self._owns, self._depth)
                 found.append(attribute)
         for attribute in self.shots.keys() - present:
             if self.shots[attribute].value is not MISSING:
@@ -196,7 +200,8 @@ class Attributes:
     def _take(self, name: str, module: ModuleType) -> None:
         for target, prefix in _owners(name, module):
             if prefix not in self._owners:
-                owner = self._owners[prefix] = Owner(target, prefix, self.owns)
+                depth = 0 if name in _STANDARD else _DEPTH
+                owner = self._owners[prefix] = Owner(target, prefix, self.owns, depth)
                 for attribute, shot in owner.shots.items():
                     key = ("attribute", f"{prefix}.{attribute}")
                     self.first.setdefault(key, Known(target, attribute, shot))
@@ -207,7 +212,14 @@ def _owners(name: str, module: ModuleType) -> Iterator[tuple[Any, str]]:
     yield module, name
     for attribute, value in list(vars(module).items()):
         if isinstance(value, type) and value.__module__ == name and value.__name__ == attribute:
+            if name in _STANDARD and (attribute.startswith("_") or not _can_change(value)):
+                continue
             yield value, f"{name}.{attribute}"
+
+
+def _can_change(kind: type) -> bool:
+    """Classes of C cannot, and nobody changes exceptions."""
+    return bool(kind.__flags__ & _HEAP_TYPE) and not issubclass(kind, BaseException)
 
 
 def _counts(attribute: str, value: Any) -> bool:

@@ -57,7 +57,7 @@ def slow_motion(project: Project, seed: int) -> Iterator[None]:
         return line
 
     def call(frame: FrameType, event: str, argument: Any) -> Any:
-        return line if left > 0 and project.owns(frame.f_code.co_filename) else None
+        return line if left > 0 and project.file_of(frame) is not None else None
 
     before = sys.gettrace()
     time.sleep(chance.random() * _LONGEST)
@@ -75,6 +75,7 @@ _STOPPER = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 pid = int(sys.argv[1])
+os.write(1, b"!")
 try:
     while True:
         os.kill(pid, signal.SIGSTOP)
@@ -91,10 +92,15 @@ finally:
 @contextlib.contextmanager
 def slowed() -> Iterator[None]:
     """Have this process get the CPU a fifth of the time, as beside many others."""
-    helper = subprocess.Popen([sys.executable, "-S", "-E", "-c", _STOPPER, str(os.getpid())])
+    helper = subprocess.Popen([sys.executable, "-S", "-E", "-c", _STOPPER, str(os.getpid())], stdout=subprocess.PIPE)
     try:
+        # A short test would be over before the helper has started.
+        assert helper.stdout is not None
+        helper.stdout.read(1)
         yield
     finally:
         helper.terminate()
+        if helper.stdout is not None:
+            helper.stdout.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             helper.wait(5)

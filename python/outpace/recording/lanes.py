@@ -11,12 +11,13 @@ from typing import Any
 
 
 class Lanes:
-    """xdist's ``Scheduling`` interface."""
+    """xdist's ``Scheduling`` interface. Where tests are collected there is of each lane what there is, one lane after
+    the other."""
 
-    def __init__(self, lengths: Sequence[int]) -> None:
-        starts = [sum(lengths[:number]) for number in range(len(lengths))]
-        self._open = deque(list(range(start, start + length)) for start, length in zip(starts, lengths))
-        self._count = len(lengths)
+    def __init__(self, lanes: Sequence[Sequence[str]]) -> None:
+        self._lanes = lanes
+        self._open: deque[list[int]] = deque()
+        self._count = len(lanes)
         self._pending: dict[Any, list[int]] = {}
         self._collected: dict[Any, list[str]] = {}
         self.collection: list[str] | None = None
@@ -31,11 +32,11 @@ class Lanes:
 
     @property
     def tests_finished(self) -> bool:
-        return self.collection_is_completed and not self._open and not any(self._pending.values())
+        return self.collection is not None and not self._open and not any(self._pending.values())
 
     @property
     def has_pending(self) -> bool:
-        return bool(self._open) or any(self._pending.values())
+        return self.collection is None or bool(self._open) or any(self._pending.values())
 
     def add_node(self, node: Any) -> None:
         self._pending[node] = []
@@ -46,6 +47,11 @@ class Lanes:
     def schedule(self) -> None:
         if self.collection is None:
             self.collection = next(iter(self._collected.values()))
+            known, start = set(self.collection), 0
+            for wanted in self._lanes:
+                end = start + sum(nodeid in known for nodeid in wanted)
+                self._open.append(list(range(start, end)))
+                start = end
         for node, pending in self._pending.items():
             if pending or node not in self._collected or node.shutting_down:
                 continue

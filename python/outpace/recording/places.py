@@ -26,7 +26,24 @@ class Project:
         self.roots = tuple(dict.fromkeys(root.rstrip(os.sep) + os.sep for root in roots))
         self.root = self.roots[0]
         self._known: dict[str, bool] = {}
+        self._files: dict[str, str | None] = {}
         self._prefixes = tuple({prefix + os.sep for prefix in (sys.prefix, sys.base_prefix) if prefix not in ("", "/")})
+
+    def file_of(self, frame: FrameType) -> str | None:
+        """The file of the code that runs, if it is the project's. Code that was compiled before the project was moved
+        names another one; its module knows better."""
+        filename = frame.f_code.co_filename
+        try:
+            return self._files[filename]
+        except KeyError:
+            pass
+        found: str | None = filename
+        if not self.owns(filename):
+            module = str(frame.f_globals.get("__file__"))
+            is_moved = os.path.basename(module) == os.path.basename(filename)
+            found = module if is_moved and self.owns(module) else None
+        self._files[filename] = found
+        return found
 
     def owns(self, filename: str) -> bool:
         known = self._known.get(filename)
@@ -52,16 +69,16 @@ class Project:
         for _ in range(_MOST_FRAMES):
             if frame is None:
                 return None
-            filename = frame.f_code.co_filename
-            if self.owns(filename):
+            filename = self.file_of(frame)
+            if filename is not None:
                 return f"{self.shorten(filename)}:{frame.f_lineno}"
             frame = frame.f_back
         return None
 
 
-def of_item(item: pytest.Item, project: Project) -> str:
-    path, line, _ = item.reportinfo()
-    return f"{project.shorten(str(path))}:{(line or 0) + 1}"
+def of_item(item: pytest.Item) -> str:
+    path, line, _ = item.location
+    return f"{path}:{(line or 0) + 1}"
 
 
 def of_change(item: pytest.Item, kind: str, name: str, project: Project, touched: Sequence[dict[str, Any]]) -> str:
@@ -75,7 +92,7 @@ def of_change(item: pytest.Item, kind: str, name: str, project: Project, touched
         for offset, line in enumerate(lines):
             if word.search(line):
                 return f"{project.shorten(filename)}:{start + offset}"
-    return of_item(item, project)
+    return of_item(item)
 
 
 @functools.lru_cache(maxsize=500)

@@ -81,7 +81,7 @@ class Arrangement:
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         lanes = self.plan.lanes
-        return None if lanes is None else Lanes([len(lane) for lane in lanes])
+        return None if lanes is None else Lanes(lanes)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
@@ -94,6 +94,16 @@ class Arrangement:
             yield
         finally:
             self._recorder.end(item)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, request: pytest.FixtureRequest) -> Generator[None, Any, None]:
+        if self.plan.record and request.scope != "function":
+            from . import touches
+
+            with touches.outliving():
+                yield
+        else:
+            yield
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

@@ -19,6 +19,7 @@ class Recorder:
 
     def __init__(self, config: pytest.Config, plan: Plan, lengths: list[int]) -> None:
         self.plan = plan
+        self.lengths = lengths
         self.project = places.Project([str(config.rootpath), str(config.invocation_params.dir)])
         self.journal = Journal(plan.folder, "touches")
         self.worker = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -45,7 +46,7 @@ class Recorder:
         plan = self.plan
         if self.lane < 0 and plan.lanes is not None:
             self.lane = next((number for number, lane in enumerate(plan.lanes) if item.nodeid in lane), 0)
-        if plan.undo and plan.lanes is not None and self.order + 1 == len(plan.lanes[self.lane]):
+        if plan.undo and plan.lanes is not None and self.order + 1 == self.lengths[self.lane]:
             self._undo()
         if self.meeting is not None:
             self.meeting.attend(self.lane, self.order)
@@ -68,8 +69,6 @@ class Recorder:
         stop, cpu = time.monotonic(), time.process_time() - self._cpu
         touched = touches.stop() if self.plan.record else []
         self._stack.close()
-        if self.watch is not None:
-            self.watch.end()
         left: list[dict[str, Any]] = []
         if self.state is not None and self.plan.record:
             changes = [*self.state.changes(), *(self.surroundings.changes() if self.surroundings else ())]
@@ -81,12 +80,10 @@ class Recorder:
             id=item.nodeid,
             worker=self.worker,
             lane=max(self.lane, 0),
-            order=self.order,
             start=self._start,
             stop=stop,
             cpu=cpu,
-            place=places.of_item(item, self.project),
-            fixtures=list(getattr(item, "fixturenames", ())),
+            place=places.of_item(item),
             touches=[{**each, "private": self._is_private(each["name"])} for each in touched],
             left=left,
         )
@@ -94,6 +91,8 @@ class Recorder:
 
     def close(self) -> None:
         """After the last fixture is torn down: what is left of the changes now is left for good."""
+        if self.watch is not None:
+            self.watch.close()
         if self.state is not None and self.surroundings is not None and self.plan.record:
             left = [*self.state.since_start(), *self.surroundings.since_start()]
             self.journal.write(id="", left=[{"kind": kind, "name": name} for kind, name in left])

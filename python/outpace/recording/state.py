@@ -19,6 +19,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+try:
+    # Without the names of signals it is four hundred times as quick, and it is asked for all of them after each test.
+    from _signal import getsignal  # type: ignore[import-not-found, unused-ignore]
+except ImportError:
+    from signal import getsignal
+
 from .attributes import MISSING, Attributes, Key, Known, Shot, differs, restore
 from .places import Project
 
@@ -103,47 +109,62 @@ def _probes() -> list[Probe]:
         Probe("hooks", "sys hooks and limits", _streams, _set_streams),
         Probe("socket", "socket default timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
     ]
-    for number in sorted(signal.valid_signals()):
-        if int(number) < 32 and number not in (signal.SIGKILL, signal.SIGSTOP):
-            found.append(_signal_probe(number))
     return found
 
 
-def _signal_probe(number: int) -> Probe:
-    name = getattr(number, "name", str(int(number)))
-    return Probe(
-        "signal",
-        name,
-        lambda: signal.getsignal(number),
-        lambda value: signal.signal(number, value) if value is not None else None,
-    )
+def _set_signal(number: int, value: Any) -> None:
+    if value is not None:
+        signal.signal(number, value)
+
+
+def _environ() -> Any:
+    """As it is kept: to copy it decoded takes a hundred times as long."""
+    data = getattr(os.environ, "_data", None)
+    return dict(os.environ) if data is None else data.copy()
 
 
 class State:
     def __init__(self, project: Project) -> None:
         self._attributes = Attributes(project)
         self._probes = _probes()
+        numbers = (int(number) for number in signal.valid_signals())
+        self._signals = sorted(each for each in numbers if each < 32 and each not in (signal.SIGKILL, signal.SIGSTOP))
         self._start: dict[Key, Any] = {}
-        self._values: dict[Key, Any] = {}
+        # As they were after the last test.
+        self._environ: Any = None
+        self._variables: dict[str, str] = {}
+        self._values: list[Any] = []
+        self._handlers: list[Any] = []
+
     def look(self) -> None:
         """Right before a test. What fixtures of other tests changed meanwhile is nobody's."""
         self._attributes.look()
         if not self._start:
-            self._values = self._read()
-            self._start = dict(self._values)
+            self._changes()
+            self._start = self._read()
 
     def changes(self) -> list[Key]:
         """What the test left changed."""
-        values = self._read()
-        keys = dict.fromkeys([*self._values, *values])
-        found = [
-            key
-            for key in keys
-            if self._values.get(key, MISSING) is not values.get(key, MISSING)
-            and self._values.get(key, MISSING) != values.get(key, MISSING)
-        ]
-        self._values = values
-        return [*found, *self._attributes.changes()]
+        return [*self._changes(), *self._attributes.changes()]
+
+    def _changes(self) -> list[Key]:
+        found: list[Key] = []
+        environ = _environ()
+        if environ != self._environ:
+            before, now = self._variables, dict(os.environ)
+            self._environ, self._variables = environ, now
+            names = (name for name in {**before, **now} if before.get(name) != now.get(name))
+            found.extend(("variable", name) for name in names if name not in _IGNORED_VARIABLES)
+        values = [_value(probe) for probe in self._probes]
+        for probe, value, before in zip(self._probes, values, self._values):
+            if value is not before and value != before:
+                found.append((probe.kind, probe.name))
+        handlers = list(map(getsignal, self._signals))
+        for number, handler, before in zip(self._signals, handlers, self._handlers):
+            if handler is not before and handler != before:
+                found.append(("signal", _signal_name(number)))
+        self._values, self._handlers = values, handlers
+        return found
 
     def since_start(self) -> list[Key]:
         values = self._read()
@@ -174,6 +195,10 @@ class State:
                 return True
             restore(known)
             return True
+        for number in self._signals if kind == "signal" else ():
+            if _signal_name(number) == name:
+                _set_signal(number, self._start[key])
+                return True
         for probe in self._probes:
             if (probe.kind, probe.name) == key:
                 if kind == "timezone":
@@ -192,9 +217,20 @@ class State:
         found: dict[Key, Any] = {
             ("variable", name): value for name, value in os.environ.items() if name not in _IGNORED_VARIABLES
         }
-        for probe in self._probes:
-            try:
-                found[probe.kind, probe.name] = probe.read()
-            except (OSError, ValueError):
-                found[probe.kind, probe.name] = None
+        found.update(((probe.kind, probe.name), _value(probe)) for probe in self._probes)
+        found.update((("signal", _signal_name(number)), getsignal(number)) for number in self._signals)
         return found
+
+
+def _value(probe: Probe) -> Any:
+    try:
+        return probe.read()
+    except (OSError, ValueError):
+        return None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

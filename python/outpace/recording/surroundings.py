@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from outpace.worker import process_facts
 
+from . import touches
+
 
 def _children() -> dict[int, str]:
     """Asked of this process's own threads where the kernel tells: a look at all processes takes its time."""
@@ -26,19 +28,23 @@ def _children() -> dict[int, str]:
 class Surroundings:
     def __init__(self) -> None:
         self._children = self._first_children = _children()
+        self._processes = touches.processes
         self._threads = self._first_threads = set(threading.enumerate())
 
     def changes(self) -> Iterable[tuple[str, str]]:
         """Since the last call."""
-        children, threads = _children(), set(threading.enumerate())
+        children, threads = self._children, set(threading.enumerate())
+        if children or self._processes != touches.processes:
+            self._processes = touches.processes
+            children = _children()
+        elif threads == self._threads:
+            return ()
         found = list(self._describe(children, self._children, threads, self._threads))
         self._children, self._threads = children, threads
         return found
 
     def since_start(self) -> Iterable[tuple[str, str]]:
-        return self._describe(
-            _children(), self._first_children, set(threading.enumerate()), self._first_threads
-        )
+        return self._describe(_children(), self._first_children, set(threading.enumerate()), self._first_threads)
 
     def undo(self, kind: str, name: str) -> bool:
         if kind != "process":

@@ -7,10 +7,11 @@ subprocesses raise no audit events: what they open is not seen.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .places import Project
@@ -26,9 +27,15 @@ _DATABASES = {1433, 1521, 3306, 5432, 5672, 6379, 9042, 9200, 11211, 27017}
 _MOST = 2000
 
 _project: Project | None = None
+# How many processes were started, as far as Python knows.
+processes = 0
+# How many fixtures that outlive their test are being set up.
+_outliving = 0
 _found: dict[tuple[str, str, str], dict[str, Any]] = {}
 _installed = False
 _stat = os.stat
+# What fails here would fail the test's own call.
+_quietly = contextlib.suppress(Exception)
 
 
 def install() -> None:
@@ -46,6 +53,17 @@ def start(project: Project) -> None:
     _project = project
 
 
+@contextlib.contextmanager
+def outliving() -> Iterator[None]:
+    """What is touched meanwhile may be in use beyond the test."""
+    global _outliving
+    _outliving += 1
+    try:
+        yield
+    finally:
+        _outliving -= 1
+
+
 def stop() -> list[dict[str, Any]]:
     global _project
     _project = None
@@ -57,8 +75,7 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
         return
     listener = _LISTENERS.get(event)
     if listener is not None:
-        # A listener that fails would fail the test's own call.
-        with contextlib.suppress(Exception):
+        with _quietly:
             listener(*args)
 
 
@@ -68,19 +85,26 @@ def _note(kind: str, name: str, mode: str) -> None:
     known = _found.get(key)
     if known is not None:
         known["count"] += 1
+        known["lasting"] |= _outliving > 0
         return
     if project is None or len(_found) >= _MOST:
         return
     place = project.place_of_frame(sys._getframe(3))
     if place is not None:
-        _found[key] = {"kind": kind, "name": name, "mode": mode, "place": place, "count": 1}
+        _found[key] = {"kind": kind, "name": name, "mode": mode, "place": place, "count": 1, "lasting": _outliving > 0}
 
 
 def _path(path: Any) -> str | None:
     """Absolute, where it is worth noting."""
     if isinstance(path, int) or path is None:
         return None
-    name = os.path.abspath(os.fsdecode(path))
+    name = os.fsdecode(path)
+    return _worth_noting(name if name.startswith(os.sep) else os.path.join(os.getcwd(), name))
+
+
+@functools.lru_cache(maxsize=4096)
+def _worth_noting(path: str) -> str | None:
+    name = os.path.normpath(path)
     if name.startswith(_UNINTERESTING) and not name.startswith((tempfile.gettempdir() + os.sep, "/dev/shm/")):
         return None
     if name.endswith(_FILES) or any(part in name for part in _PARTS):
@@ -193,6 +217,8 @@ def _sqlite(database: Any, *_: Any) -> None:
 
 
 def _putenv(name: Any, *_: Any) -> None:
+    if name == b"PYTEST_CURRENT_TEST":
+        return
     _note("variable", os.fsdecode(name), WRITE)
 
 
@@ -201,6 +227,8 @@ def _chdir(path: Any) -> None:
 
 
 def _popen(*_: Any) -> None:
+    global processes
+    processes += 1
     _note("process", "", WRITE)
 
 
@@ -226,6 +254,7 @@ _LISTENERS: dict[str, Callable[..., None]] = {
     "os.chdir": _chdir,
     "subprocess.Popen": _popen,
     "os.fork": _popen,
+    "os.forkpty": _popen,
     "os.posix_spawn": _popen,
 }
 
@@ -235,7 +264,7 @@ def _watch_stat() -> None:
 
     def stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
         if _project is not None:
-            with contextlib.suppress(Exception):
+            with _quietly:
                 _look(path, kwargs)
         return _stat(path, *args, **kwargs)
 

@@ -7,6 +7,7 @@ fn touch(kind: Kind, name: &str, mode: Mode, line: u32) -> Touch {
         mode,
         place: format!("a.py:{line}"),
         private: false,
+        lasting: false,
     }
 }
 

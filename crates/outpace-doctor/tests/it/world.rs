@@ -101,6 +101,7 @@ fn ran(spec: &Spec, lane: usize, number: usize, fails: bool) -> Test {
             mode,
             place: "t.py:1".to_owned(),
             private: false,
+            lasting: false,
         }
     };
     Test {

@@ -155,3 +155,5 @@ fn tests_that_nobody_has_seen_for_long_are_forgotten() {
     let files: i64 = connection.query_row("SELECT count(*) FROM file", [], |row| row.get(0)).unwrap();
     assert_eq!(files, 2);
 }
+
+mod conflicts;

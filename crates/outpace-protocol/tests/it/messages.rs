@@ -95,7 +95,7 @@ pub(crate) fn from_controller() -> impl Strategy<Value = FromController> {
         (any::<u32>(), option::of(text()), text(), any::<bool>(), any::<i32>()).prop_map(
             |(turn, path, why, pause, group)| FromController::Lent { turn, path, why, pause, group }
         ),
-        text().prop_map(|path| FromController::History { path }),
+        (text(), text()).prop_map(|(path, root)| FromController::History { path, root }),
         Just(FromController::Done),
     ]
 }

@@ -105,7 +105,7 @@ fn from_controller() -> Vec<Sample> {
         ("ELASTIC", FromController::Elastic { most: 32 }, json!({"most": 32})),
         (
             "HISTORY",
-            FromController::History { path: "/p/history.sqlite3".into() },
+            FromController::History { path: "/p/history.sqlite3".into(), root: "/p".into() },
             json!({"path": "/p/history.sqlite3"}),
         ),
         (

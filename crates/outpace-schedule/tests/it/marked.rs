@@ -7,14 +7,14 @@ use outpace_schedule::{Demand, Mark, Marks, Plan};
 
 use crate::plans::{Calls, files, items, plan};
 
-const SERIAL: Mark = Mark { serial: true, demands: Vec::new() };
+const SERIAL: Mark = Mark { serial: true, demands: Vec::new(), chain: None };
 
 fn needs(amount: u64) -> Mark {
-    Mark { serial: false, demands: vec![Demand { resource: 0, amount, lasting: false }] }
+    Mark { demands: vec![Demand { resource: 0, amount, lasting: false }], ..Mark::default() }
 }
 
 fn lasting() -> Mark {
-    Mark { serial: false, demands: vec![Demand { resource: 0, amount: 1, lasting: true }] }
+    Mark { demands: vec![Demand { resource: 0, amount: 1, lasting: true }], ..Mark::default() }
 }
 
 fn marked(

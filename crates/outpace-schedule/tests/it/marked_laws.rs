@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use outpace_model::{DistMode, ItemIndex};
+use outpace_model::{DistMode, ItemIndex, WorkerIndex};
 use outpace_schedule::{Demand, Mark, Marks, Plan};
 use proptest::prelude::*;
 
-use crate::marked_world::{World, step};
+use crate::marked_world::{Step, World, step};
 use crate::plans::plan;
 
 const CAPACITIES: [u64; 3] = [1, 2, 7];
@@ -21,8 +21,10 @@ fn demand(resource: u32) -> impl Strategy<Value = Demand> {
 
 fn mark() -> impl Strategy<Value = Mark> {
     let rarely = |resource| prop::option::weighted(0.3, demand(resource));
-    (prop::bool::weighted(0.2), rarely(0), rarely(1), rarely(2))
-        .prop_map(|(serial, a, b, c)| Mark { serial, demands: [a, b, c].into_iter().flatten().collect() })
+    let chain = prop::option::weighted(0.3, 0_u32..3);
+    (prop::bool::weighted(0.2), rarely(0), rarely(1), rarely(2), chain).prop_map(
+        |(serial, a, b, c, chain)| Mark { serial, demands: [a, b, c].into_iter().flatten().collect(), chain },
+    )
 }
 
 fn any_plan() -> impl Strategy<Value = Plan> {
@@ -60,5 +62,40 @@ proptest! {
             world.step(step);
         }
         world.finish();
+    }
+
+    /// Where no worker dies and nothing is handed back.
+    #[test]
+    fn a_chain_runs_on_one_worker_in_collection_order(
+        plan in any_plan(),
+        steps in prop::collection::vec(step().prop_filter("calm", Step::is_calm), 0..120),
+    ) {
+        let mode = plan.mode;
+        let chains: BTreeMap<ItemIndex, u32> = plan
+            .marks
+            .items
+            .iter()
+            .filter(|(_, mark)| !mark.serial)
+            .filter_map(|(item, mark)| Some((*item, mark.chain?)))
+            .collect();
+        let mut world = World::new(plan);
+        for step in &steps {
+            world.step(step);
+        }
+        world.finish();
+        let mut seen = BTreeMap::<u32, Vec<(WorkerIndex, ItemIndex)>>::new();
+        for (worker, item) in &world.started {
+            if let Some(chain) = chains.get(item) {
+                seen.entry(*chain).or_default().push((*worker, *item));
+            }
+        }
+        for run in seen.values_mut() {
+            if mode == DistMode::Each {
+                run.sort_by_key(|(worker, _)| *worker);
+            } else {
+                prop_assert!(run.iter().all(|(worker, _)| *worker == run[0].0), "{run:?}");
+            }
+            prop_assert!(run.is_sorted(), "{run:?}");
+        }
     }
 }

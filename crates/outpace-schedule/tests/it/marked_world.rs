@@ -19,6 +19,13 @@ pub(crate) enum Step {
     Die(usize, bool),
 }
 
+impl Step {
+    /// Nothing that was granted is lost or handed back.
+    pub(crate) fn is_calm(&self) -> bool {
+        !matches!(self, Self::GiveBack(_) | Self::Die(..))
+    }
+}
+
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => (0_usize..8, 1_usize..5).prop_map(|(worker, max)| Step::Advance(worker, max)),

@@ -24,7 +24,7 @@ fn script(expected: &[Expected]) -> Script {
     let mut script = Script::default();
     for event in [
         Event::Controller(FromController::Template { argv: Vec::new() }),
-        Event::Controller(FromController::History { path: String::new() }),
+        Event::Controller(FromController::History { path: String::new(), root: String::new() }),
         Event::Controller(FromController::Elastic { most: 2 }),
         announce(0),
         plan_for(StartMethod::Fork, 1),

@@ -2,7 +2,6 @@
 //! `outpace-compare`.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,8 +9,10 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use outpace_compare::{Engine, Reading, Runs, compare, conclusion, json, table};
 
+use super::output;
 use super::pytest_run::{PytestRun, Watched, folder, plugins, tail};
 use super::terminal::say;
+use super::waiting::Waiting;
 use crate::error::CommandError;
 use crate::interpreter;
 
@@ -42,20 +43,21 @@ impl Compare {
         let folder = folder(None)?;
         if let Some(file) = &self.json {
             // Not after minutes.
-            fs::write(file, "").map_err(|source| CommandError::Unwritable { file: file.clone(), source })?;
+            output::check_writable(file)?;
         }
+        let mut waiting = Waiting::new().map_err(CommandError::Watch)?;
         // Once for nothing: what is compiled and cached at the first run is nobody's merit.
-        let warm = self.one(&python, &folder, Engine::Pytest, &["--collect-only", "-q"])?;
+        let warm = self.one(&mut waiting, &python, &folder, Engine::Pytest, &["--collect-only", "-q"])?;
         if warm.status.code() == Some(USAGE_ERROR) || warm.record.is_none() {
             return Err(CommandError::PlainRun(failed_to_run(&warm)));
         }
         let mut all = Vec::new();
-        for engine in [Engine::Pytest, Engine::Xdist, Engine::Outpace] {
+        for engine in Engine::ALL {
             all.push(Runs { engine, readings: Vec::new() });
         }
         for _ in 0..self.runs {
             for runs in &mut all {
-                let watched = self.one(&python, &folder, runs.engine, &[])?;
+                let watched = self.one(&mut waiting, &python, &folder, runs.engine, &[])?;
                 check_engine(runs.engine, &watched)?;
                 say(format!("{} … {:.2} s", runs.engine.name(), watched.wall.as_secs_f64()));
                 if watched.record.is_none() {
@@ -71,14 +73,14 @@ impl Compare {
         let comparison = compare(all);
         say(format!("\n{}\n\n{}", table(all), conclusion(all, &comparison)));
         if let Some(file) = &self.json {
-            fs::write(file, json(all, &comparison))
-                .map_err(|source| CommandError::Unwritable { file: file.clone(), source })?;
+            output::write(file, &json(all, &comparison))?;
         }
-        Ok(if comparison.is_same(Engine::Outpace) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if comparison.is_ours_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn one(
         &self,
+        waiting: &mut Waiting,
         python: &Path,
         folder: &Path,
         engine: Engine,
@@ -90,13 +92,13 @@ impl Compare {
             // xdist may be in `addopts`: it stays loaded, and distributes nothing.
             Engine::Pytest => options.extend(["-n".into(), "0".into()]),
             Engine::Xdist => environment.push(("OUTPACE_RECORD_PARALLEL", "1".to_owned())),
-            Engine::Outpace => {}
+            Engine::Outpace | Engine::Again => {}
         }
         // Last, so that they count, but before what pytest no longer takes for options.
         let end = self.args.iter().position(|arg| arg == "--").unwrap_or(self.args.len());
         let (asked, paths) = self.args.split_at(end);
-        let args = [plugins(engine == Engine::Outpace).as_slice(), asked, &options, paths].concat();
-        PytestRun { python, folder, as_outpace: engine == Engine::Outpace, args, environment }.run()
+        let args = [plugins(engine.is_outpace()).as_slice(), asked, &options, paths].concat();
+        PytestRun { python, folder, as_outpace: engine.is_outpace(), args, environment }.run(waiting)
     }
 }
 
@@ -106,7 +108,7 @@ fn check_engine(engine: Engine, watched: &Watched) -> Result<(), CommandError> {
     let expected = match engine {
         Engine::Pytest => "pytest",
         Engine::Xdist => "xdist",
-        Engine::Outpace => "outpace",
+        Engine::Outpace | Engine::Again => "outpace",
     };
     if record.engine == expected || watched.status.code() == Some(USAGE_ERROR) {
         return Ok(());

@@ -4,6 +4,7 @@
 
 mod apply;
 mod lab;
+mod remember;
 mod workshop;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use outpace_doctor::{Class, Finding, Options, Report, examine, examine_pair, mar
 
 use crate::error::CommandError;
 use crate::interpreter;
+use crate::tasks::output;
 
 use self::lab::Pytest;
 
@@ -86,7 +88,7 @@ fn kind(text: &str) -> Result<String, String> {
 impl Doctor {
     pub(crate) fn run(&self, python: Option<&Path>) -> Result<ExitCode, CommandError> {
         for file in self.write.iter().chain(&self.json) {
-            apply::check_writable(file)?;
+            output::check_writable(file)?;
         }
         let python = interpreter::find(python)?;
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -108,24 +110,25 @@ impl Doctor {
         }
         let report = examine(&mut lab, &options)?;
         lab.progress();
-        self.tell(&report, &lab)
+        self.tell(&report, &mut lab)
     }
 
     #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-    fn tell(&self, report: &Report, lab: &Pytest) -> Result<ExitCode, CommandError> {
+    fn tell(&self, report: &Report, lab: &mut Pytest) -> Result<ExitCode, CommandError> {
         println!();
         print!("{}", screen(report, &lab.shell()));
         if let Some(file) = &self.write {
-            apply::write(file, &markdown(report, &lab.shell()))?;
+            output::write(file, &markdown(report, &lab.shell()))?;
             println!("written: {}", file.display());
         }
         if let Some(file) = &self.json {
-            apply::write(file, &apply::json(report))?;
+            output::write(file, &apply::json(report))?;
             println!("written: {}", file.display());
         }
         if report.stopped.is_some() {
             return Ok(ExitCode::from(1));
         }
+        remember::remember(report, lab)?;
         if self.fix {
             apply::fix(&overrides(report), lab, self.yes)?;
         }

@@ -13,6 +13,7 @@ use outpace_compare::Record;
 use outpace_os::{Pid, Signal};
 
 use super::scratch::Scratch;
+use super::waiting::{Waited, Waiting};
 use crate::error::CommandError;
 use crate::launch;
 
@@ -49,12 +50,12 @@ pub(crate) struct Watched {
 }
 
 impl PytestRun<'_> {
-    pub(crate) fn run(&self) -> Result<Watched, CommandError> {
+    pub(crate) fn run(&self, waiting: &mut Waiting) -> Result<Watched, CommandError> {
         outpace_os::become_subreaper().map_err(CommandError::Watch)?;
         let scratch = Scratch::new().map_err(CommandError::Watch)?;
         let record = scratch.path("record.json");
         let log = scratch.path("output.txt");
-        let (status, wall, cpu_seconds, peak_memory, left) = self.watch(&record, &log)?;
+        let (status, wall, cpu_seconds, peak_memory, left) = self.watch(&record, &log, waiting)?;
         let output =
             fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let record = fs::read_to_string(&record).ok().and_then(|text| Record::parse(&text).ok());
@@ -65,24 +66,25 @@ impl PytestRun<'_> {
         &self,
         record: &Path,
         log: &Path,
+        waiting: &mut Waiting,
     ) -> Result<(ExitStatus, Duration, f64, Option<u64>, usize), CommandError> {
         let output = File::create(log).map_err(CommandError::Watch)?;
         let errors = output.try_clone().map_err(CommandError::Watch)?;
         let cpu_before = outpace_os::ended_children_cpu_seconds();
         let started = Instant::now();
-        let mut child = self
-            .command(record)
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
+        let mut child = Waiting::start(self.command(record).stdout(output).stderr(errors))
             .map_err(|source| CommandError::Exec { python: self.python.to_owned(), source })?;
         let (ended, stop) = mpsc::channel::<()>();
         let sampler = thread::spawn(move || most_memory(&stop));
-        let status = child.wait().map_err(CommandError::Watch)?;
+        let waited = waiting.wait(&mut child).map_err(CommandError::Watch)?;
         let wall = started.elapsed();
         drop(ended);
         let peak = sampler.join().ok().flatten();
         let left = end_what_is_left().map_err(CommandError::Watch)?;
+        let status = match waited {
+            Waited::Ended(status) => status,
+            Waited::Told(signal) => return Err(CommandError::Told(signal)),
+        };
         Ok((status, wall, outpace_os::ended_children_cpu_seconds() - cpu_before, peak, left))
     }
 

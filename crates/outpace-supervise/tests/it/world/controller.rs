@@ -46,7 +46,7 @@ impl World {
         }
         if self.scenario.history {
             self.say(FromController::Timeline { at: 0 });
-            self.say(FromController::History { path: "history".to_owned() });
+            self.say(FromController::History { path: "history".to_owned(), root: "/".to_owned() });
         }
         self.say(FromController::Plan(Plan {
             mode: self.scenario.mode,

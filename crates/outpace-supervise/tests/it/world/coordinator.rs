@@ -100,7 +100,7 @@ impl World {
                 let at = connection.inbound.max(self.now);
                 self.agenda.put(at, Happening::Closed(peer, None));
             }
-            Action::Recall(_) => {
+            Action::Recall { .. } => {
                 let at = self.now + self.dice.micros(0, 150_000);
                 self.agenda.put(at, Happening::Recalled);
             }

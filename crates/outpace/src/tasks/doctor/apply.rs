@@ -1,13 +1,14 @@
-//! Writing: reports where they are wanted, overrides into `pyproject.toml`. Nothing is ever half-written.
+//! Overrides into `pyproject.toml`. Nothing is ever half-written.
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use outpace_doctor::{Override, Report, addition};
 
 use crate::error::CommandError;
+use crate::tasks::output::write;
 
 use super::lab::Pytest;
 
@@ -24,42 +25,6 @@ except Exception as error:
 pub(super) fn json(report: &Report) -> String {
     serde_json::to_string_pretty(&serde_json::json!({ "version": 1, "report": report })).unwrap_or_default()
         + "\n"
-}
-
-/// Better now than after minutes of running tests.
-pub(super) fn check_writable(file: &Path) -> Result<(), CommandError> {
-    let folder = parent(file);
-    let error = |source| CommandError::Unwritable { file: file.to_owned(), source };
-    if file.is_dir() {
-        return Err(error(io::Error::from(io::ErrorKind::IsADirectory)));
-    }
-    let probe = folder.join(format!(".outpace-{}", std::process::id()));
-    fs::OpenOptions::new().write(true).create_new(true).open(&probe).map_err(error)?;
-    fs::remove_file(&probe).map_err(error)
-}
-
-/// Replaces the file in one step.
-pub(super) fn write(file: &Path, text: &str) -> Result<(), CommandError> {
-    let error = |source| CommandError::Unwritable { file: file.to_owned(), source };
-    let fresh = parent(file).join(format!(".outpace-{}", std::process::id()));
-    let replace = || {
-        fs::write(&fresh, text)?;
-        if let Ok(old) = fs::metadata(file) {
-            fs::set_permissions(&fresh, old.permissions())?;
-        }
-        fs::rename(&fresh, file)
-    };
-    replace().map_err(|source| {
-        let _ = fs::remove_file(&fresh);
-        error(source)
-    })
-}
-
-fn parent(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// Shows what is added to `pyproject.toml`, asks, and adds it.

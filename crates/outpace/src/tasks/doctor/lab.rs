@@ -5,7 +5,6 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,17 +12,20 @@ use std::time::{Duration, Instant};
 use outpace_doctor::{Lab, Names, Plan, Round, Shell, assemble};
 use outpace_os::{Pid, Signal};
 use serde_json::Value;
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal as Heard, SignalKind, signal};
 
 use crate::error::CommandError;
 use crate::launch::ENTRY;
+use crate::tasks::waiting::{Waited, Waiting, group_of};
 
 use super::workshop::Workshop;
 
-const LOOK: Duration = Duration::from_millis(5);
-const PATIENCE: Duration = Duration::from_secs(5);
 const TAIL_LINES: usize = 15;
+
+/// Where a run keeps its history.
+pub(super) struct Place {
+    pub(super) file: PathBuf,
+    pub(super) root: PathBuf,
+}
 
 pub(super) struct Pytest {
     python: PathBuf,
@@ -31,8 +33,7 @@ pub(super) struct Pytest {
     timeout: u32,
     bare: bool,
     workshop: Workshop,
-    runtime: Runtime,
-    interrupts: [Heard; 2],
+    waiting: Waiting,
     about: Value,
     has_progress: bool,
 }
@@ -44,25 +45,11 @@ impl Pytest {
         timeout: u32,
         bare: bool,
     ) -> Result<Self, CommandError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let interrupts = {
-            let _inside = runtime.enter();
-            [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]
-        };
+        let waiting = Waiting::new()?;
         // What tests leave running becomes ours, and ends with the run.
         outpace_os::become_subreaper()?;
         let workshop = Workshop::open()?;
-        Ok(Self {
-            python,
-            args,
-            timeout,
-            bare,
-            workshop,
-            runtime,
-            interrupts,
-            about: Value::Null,
-            has_progress: false,
-        })
+        Ok(Self { python, args, timeout, bare, workshop, waiting, about: Value::Null, has_progress: false })
     }
 
     pub(super) fn python(&self) -> &Path {
@@ -107,47 +94,63 @@ impl Pytest {
             .arg(ENTRY)
             .args(&self.args)
             .args(["-p", "outpace.recording.plugin", "-p", "no:randomly", "-p", "no:random_order"])
-            .args(["-n", &workers.to_string(), "--dist=load", "--maxfail=0", "--retry=0", "-o"])
+            .args([
+                "-n",
+                &workers.to_string(),
+                "--dist=load",
+                "--maxfail=0",
+                "--retry=0",
+                "--no-history",
+                "-o",
+            ])
             .arg(format!("cache_dir={}", self.workshop.root().join("cache").display()))
             .args(["--test-timeout", &self.timeout.to_string(), "--slow-timeout", "0"])
             .env("OUTPACE_DOCTOR_PLAN", &file)
             .env("TMPDIR", self.workshop.temporary())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
-            .stderr(log)
-            .process_group(0);
+            .stderr(log);
         Ok(command)
     }
 
+    /// Where an ordinary run with these arguments keeps its history, or why it keeps none.
+    pub(super) fn history(&mut self) -> Result<Result<Place, String>, CommandError> {
+        let folder = self.workshop.next()?;
+        let file = folder.join("plan.json");
+        fs::write(&file, serde_json::json!({ "folder": folder.to_string_lossy() }).to_string())?;
+        let mut command = Command::new(&self.python);
+        command
+            .arg("-c")
+            .arg(ENTRY)
+            .args(&self.args)
+            .args(["-p", "outpace.recording.where", "-n", "0", "--collect-only", "-q"])
+            .env("OUTPACE_DOCTOR_PLAN", &file)
+            .env("TMPDIR", self.workshop.temporary())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = self.start(&mut command)?;
+        self.wait(&mut child)?;
+        let about: Value =
+            serde_json::from_str(&text(&folder.join("where.json")).unwrap_or_default()).unwrap_or_default();
+        Ok(match (about["history"].as_str(), about["root"].as_str()) {
+            (Some(file), Some(root)) => Ok(Place { file: file.into(), root: root.into() }),
+            _ => Err(about["notices"][0].as_str().unwrap_or("no history is kept").to_owned()),
+        })
+    }
+
+    fn start(&self, command: &mut Command) -> Result<Child, CommandError> {
+        let failed = |source| CommandError::Exec { python: self.python.clone(), source };
+        Waiting::start(command).map_err(failed)
+    }
+
     fn wait(&mut self, child: &mut Child) -> Result<Option<i32>, CommandError> {
-        let [interrupt, terminate] = &mut self.interrupts;
-        let ended = self.runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => return Ok(None),
-                    _ = terminate.recv() => return Ok(None),
-                    () = tokio::time::sleep(LOOK) => match child.try_wait() {
-                        Ok(Some(status)) => return Ok(Some(status)),
-                        Ok(None) => {}
-                        Err(error) => return Err(error),
-                    },
-                }
-            }
-        })?;
-        if let Some(status) = ended {
-            sweep(child.id());
-            return Ok(status.code());
+        let waited = self.waiting.wait(child)?;
+        sweep(group_of(child));
+        match waited {
+            Waited::Ended(status) => Ok(status.code()),
+            Waited::Told(_) => Err(CommandError::Interrupted),
         }
-        let group = pid(child.id());
-        let _ = outpace_os::kill_group(group, Signal::Interrupt);
-        let deadline = Instant::now() + PATIENCE;
-        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            std::thread::sleep(LOOK);
-        }
-        let _ = outpace_os::kill_group(group, Signal::Kill);
-        let _ = child.wait();
-        sweep(child.id());
-        Err(CommandError::Interrupted)
     }
 
     fn read(&mut self, folder: &Path, code: Option<i32>, seconds: f64) -> io::Result<Round> {
@@ -197,10 +200,7 @@ impl Lab for Pytest {
     fn run(&mut self, plan: &Plan) -> Result<Round, CommandError> {
         let folder = self.workshop.next()?;
         let begin = Instant::now();
-        let mut child = self
-            .command(plan, &folder)?
-            .spawn()
-            .map_err(|source| CommandError::Exec { python: self.python.clone(), source })?;
+        let mut child = self.start(&mut self.command(plan, &folder)?)?;
         let code = self.wait(&mut child)?;
         Ok(self.read(&folder, code, begin.elapsed().as_secs_f64())?)
     }
@@ -220,8 +220,8 @@ impl Lab for Pytest {
 }
 
 /// Ends what a run has left: its group, and whatever was adopted from it.
-fn sweep(group: u32) {
-    let _ = outpace_os::kill_group(pid(group), Signal::Kill);
+fn sweep(group: Pid) {
+    let _ = outpace_os::kill_group(group, Signal::Kill);
     for _ in 0..3 {
         for left in outpace_os::descendants(Pid::current()) {
             let _ = outpace_os::kill(left, Signal::Kill);
@@ -233,10 +233,6 @@ fn sweep(group: u32) {
             }
         }
     }
-}
-
-fn pid(number: u32) -> Pid {
-    Pid(i32::try_from(number).unwrap_or(0))
 }
 
 fn text(path: &Path) -> io::Result<String> {

@@ -9,6 +9,7 @@ use outpace_setup::Project;
 use crate::error::CommandError;
 use crate::tasks::pytest_run::{PytestRun, Watched, plugins, tail};
 use crate::tasks::terminal::say;
+use crate::tasks::waiting::Waiting;
 
 /// How many of the suite's tests are run for it.
 const FIRST: usize = 8;
@@ -33,10 +34,11 @@ pub(super) fn verify(python: &Path, folder: &Path, project: &Project) -> Result<
         say("  then `outpace init` checks that workers start");
         return Ok(true);
     }
-    let run = |args: &[&str]| {
+    let mut waiting = Waiting::new().map_err(CommandError::Watch)?;
+    let mut run = |args: &[&str]| {
         let args = plugins(true).into_iter().chain(args.iter().map(Into::into)).collect();
         let environment = vec![("OUTPACE_RECORD_FIRST", FIRST.to_string())];
-        PytestRun { python, folder, as_outpace: false, args, environment }.run()
+        PytestRun { python, folder, as_outpace: false, args, environment }.run(&mut waiting)
     };
     let bare = run(&[])?;
     let Some(record) = started(&bare, "pytest") else { return Ok(false) };
