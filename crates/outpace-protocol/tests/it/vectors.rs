@@ -106,7 +106,7 @@ fn from_controller() -> Vec<Sample> {
         (
             "HISTORY",
             FromController::History { path: "/p/history.sqlite3".into(), root: "/p".into() },
-            json!({"path": "/p/history.sqlite3"}),
+            json!({"path": "/p/history.sqlite3", "root": "/p"}),
         ),
         (
             "TIMELINE",
