@@ -82,6 +82,23 @@ def differs(shot: Shot, now: Any) -> bool:
     return bool(now.cache_info().currsize != members)
 
 
+def _containers(shot: Shot) -> Iterator[tuple[Any, Any]]:
+    """Of a mutable value, and of those in it: the container, and a copy of what it held."""
+    value, members = shot
+    if isinstance(members, dict):
+        yield value if type(value) is dict else vars(value), {key: each.value for key, each in members.items()}
+        inner = list(members.values())
+    elif isinstance(members, list):
+        yield value, [each.value for each in members]
+        inner = members
+    else:
+        if members is not None:
+            yield value, members
+        return
+    for each in inner:
+        yield from _containers(each)
+
+
 def put_back(shot: Shot) -> Any:
     """Give a mutable value the members it had; the value."""
     value, members = shot
@@ -120,7 +137,10 @@ class Owner:
         self._depth = depth
         self.shots: dict[str, Shot] = {}
         self._values: list[Any] = []
-        self._deep: list[Shot] = []
+        # Everything in them that can change, and what was in it: two lists, compared in one go.
+        self._live: list[Any] = []
+        self._copies: list[Any] = []
+        self._caches: list[tuple[Any, int]] = []
         for attribute, value in list(vars(target).items()):
             if _counts(attribute, value):
                 self.shots[attribute] = shoot(value, owns, depth)
@@ -128,17 +148,26 @@ class Owner:
 
     def _remember(self) -> None:
         self._values = list(vars(self.target).values())
-        self._deep = [shot for shot in self.shots.values() if shot.members is not None]
+        self._live, self._copies, self._caches = [], [], []
+        for shot in self.shots.values():
+            for value, copy in _containers(shot):
+                if isinstance(value, functools._lru_cache_wrapper):
+                    self._caches.append((value, copy))
+                else:
+                    self._live.append(value)
+                    self._copies.append(copy)
 
     def is_same(self) -> bool:
         """Nearly always: the same objects, and nothing new in those that change. Lists compare by identity first."""
         try:
-            if self._values != [*vars(self.target).values()]:
-                return False
+            return (
+                self._values == [*vars(self.target).values()]
+                and self._live == self._copies
+                and all(cache.cache_info().currsize == size for cache, size in self._caches)
+            )
         except Exception:
             # Of something that was put in place of another one.
             return False
-        return not self._deep or not any(differs(shot, shot.value) for shot in self._deep)
 
     def changes(self) -> list[str]:
         """The attributes that are other ones, new or gone."""
