@@ -38,6 +38,7 @@ test-python: $(VENV)/.installed $(PLUGINS)/.installed $(DATABASES)/.installed
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/live)
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/isolation)
 	$(call again,$(BIN)/python -m pytest -q tests/sandbox)
+	$(call again,$(BIN)/python -m pytest -q -n 4 tests/warm)
 	$(call again,$(BIN)/python -m pytest -q tests/xdist)
 	$(call again,$(BIN)/python -m pytest -q -n 2 tests/doctor)
 	$(BIN)/python -m pytest -q benches

@@ -26,8 +26,17 @@ LAYERS: dict[str, frozenset[str]] = {
     "outpace-os": frozenset({"outpace-model"}),
     "outpace-compare": frozenset(),
     "outpace-setup": frozenset(),
+    "outpace-warm": frozenset({"outpace-os"}),
     "outpace": frozenset(
-        {"outpace-compare", "outpace-doctor", "outpace-history", "outpace-os", "outpace-runner", "outpace-setup"}
+        {
+            "outpace-compare",
+            "outpace-doctor",
+            "outpace-history",
+            "outpace-os",
+            "outpace-runner",
+            "outpace-setup",
+            "outpace-warm",
+        }
     ),
     "outpace-runner": frozenset(
         {"outpace-history", "outpace-model", "outpace-os", "outpace-protocol", "outpace-supervise"}

@@ -56,7 +56,7 @@ def obstacle(config: pytest.Config) -> str | None:
         return "pytest was called by another program"
     if threading.current_thread() is not threading.main_thread() or len(os.listdir("/proc/self/task")) > 1:
         return "there are threads"
-    if _is_traced():
+    if is_traced():
         return "this process is traced"
     if "gevent" in sys.modules or "eventlet" in sys.modules:
         return "a library has replaced what a fork relies on"
@@ -78,7 +78,7 @@ def _is_program() -> bool:
     return started_as in _PROGRAMS and (started_as == "outpace" or getattr(main, "__file__", None) == sys.argv[0])
 
 
-def _is_traced() -> bool:
+def is_traced() -> bool:
     if sys.gettrace() is not None or sys.getprofile() is not None:
         return True
     monitoring = getattr(sys, "monitoring", None)
@@ -154,7 +154,6 @@ def _become_coordinator(
     become_template: Callable[[int], object],
 ) -> None:
     unwind = None
-    at_the_bottom = _at_the_bottom
     try:
         parent = os.getpid()
         template = os.fork()
@@ -164,9 +163,8 @@ def _become_coordinator(
             coordinators_end.close()
             coordinator.close()
             _close_inherited()
-            _be_child_of(parent)
-            unwind = _Unwind()
-            sys.excepthook = _of_main(lambda kind, error, trace: at_the_bottom(error, become_template, fd))
+            be_child_of(parent)
+            unwind = unwound(become_template, fd)
         else:
             _close_inherited()
             kept = coordinator.fileno(), coordinators_end.fileno()
@@ -195,17 +193,28 @@ def _close_inherited() -> None:
             os.close(fd)
 
 
-def _be_child_of(parent: int) -> None:
+def be_child_of(parent: int) -> None:
     """As the coordinator starts its other processes: a group of its own, and the parent's death is its own."""
     os.setpgid(0, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    die_with_parent(wanted=True)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def die_with_parent(*, wanted: bool) -> None:
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import ctypes
 
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os._exit(1)
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL if wanted else 0, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+def unwound(become: Callable[[int], object], fd: int) -> BaseException:
+    """What is to be raised, for ``become`` to be called with ``fd`` once every frame has been left."""
+    at_the_bottom = _at_the_bottom
+    sys.excepthook = _of_main(lambda kind, error, trace: at_the_bottom(error, become, fd))
+    return _Unwind()
 
 
 def _of_main(function: Any) -> Any:

@@ -93,8 +93,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 def _begin(config: pytest.Config) -> None:
     debugger.allow(config)
-    distributes = _will_distribute(config.known_args_namespace)
-    if distributes:
+    distributes = will_distribute(config.known_args_namespace)
+    if entry.layer is not None:
+        entry.layer.fork_template(config)
+    elif distributes:
         _start_early(config)
     settings = marks.settings_of(config)
     if settings.env:
@@ -117,7 +119,7 @@ def _start_early(config: pytest.Config) -> None:
     config.add_cleanup(lambda: _close(config))
 
 
-def _will_distribute(known: Any) -> bool:
+def will_distribute(known: Any) -> bool:
     """What the command line and ``addopts`` say so far; a conftest may still change it."""
     serial = ("help", "version", "collectonly", "showfixtures", "show_fixtures_per_test", "markers")
     if any(getattr(known, name, False) for name in serial) or getattr(known, "looponfail", False):
@@ -126,6 +128,12 @@ def _will_distribute(known: Any) -> bool:
     if workers is None and not getattr(known, "tx", None):
         return entry.parallel_by_default
     return bool(workers) or (getattr(known, "dist", "no") != "no" and workers != 0)
+
+
+def give_coordinator(config: pytest.Config, coordinator: Coordinator) -> None:
+    """To a run that is a fork of a layer."""
+    config.stash[_coordinator_key] = coordinator
+    config.add_cleanup(lambda: _close(config))
 
 
 def _close(config: pytest.Config) -> None:
@@ -141,6 +149,8 @@ def _close(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
+    if entry.layer is not None and not hasattr(config, "workerinput") and not is_configuring_worker():
+        entry.layer.hold(config)
     if hasattr(config, "workerinput"):
         return
     settings = marks.settings_of(config)
@@ -207,6 +217,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str] | None:
     """Runs that outpace does not drive have no workers to isolate."""
+    lines = _not_isolated(config)
+    return [*([f"outpace: {entry.note}"] if entry.note is not None else []), *([lines] if lines else [])]
+
+
+def _not_isolated(config: pytest.Config) -> str | None:
     session = config.pluginmanager.getplugin("dsession")
     if type(session).__module__.startswith("outpace."):
         return None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _TABLES = ("resources", "overrides", "isolate", "env", "databases")
+# Of the binary, but for the last: they say when runs are warm.
+_WARM = ("warm", "warm-idle", "warm-age", "depends-on")
 _KEYS = ("filter", "serial", "resources", "timeout", "own_process")
 
 
@@ -44,6 +46,8 @@ def read(settings: Settings, text: str) -> None:
     """Raises ``pytest.UsageError``."""
     reader = Reader(settings.path, text)
     settings.resources, settings.overrides = reader.settings()
+    if any(key in reader.table for key in _WARM):
+        settings.depends_on = reader.warm()
     isolate = reader.table.get("isolate")
     if isolate is not None:
         from . import isolation
@@ -71,12 +75,26 @@ class Reader:
             raise pytest.UsageError(f"{path}: {error}") from None
         self.table: Any = tool.get("outpace", {}) if isinstance(tool, dict) else {}
 
+    def warm(self) -> list[str]:
+        """What warm runs depend on; the rest is read by the binary, and only checked here."""
+        table = self.table
+        if not isinstance(table.get("warm", False), bool):
+            raise self.error("`warm` must be true or false", self.line_of("warm"))
+        for key in ("warm-idle", "warm-age"):
+            value = table.get(key, 1)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+                raise self.error(f"`{key}` must be a number of minutes", self.line_of(key))
+        patterns = table.get("depends-on", [])
+        if not isinstance(patterns, list) or not all(isinstance(each, str) and each for each in patterns):
+            raise self.error("`depends-on` must be a list of globs", self.line_of("depends-on"))
+        return patterns
+
     def settings(self) -> tuple[dict[str, Resource], list[Override]]:
         if not isinstance(self.table, dict):
             raise self.error("`tool.outpace` must be a table", self.line_of("outpace"))
         for key in self.table:
-            if key not in _TABLES:
-                raise self.error(f"unknown key `{key}` in [tool.outpace]", self.line_of(key), _TABLES)
+            if key not in (*_TABLES, *_WARM):
+                raise self.error(f"unknown key `{key}` in [tool.outpace]", self.line_of(key), (*_TABLES, *_WARM))
         declared = self.dict_at(self.table.get("resources", {}), "resources", None)
         resources = {name: self._resource(name, value) for name, value in declared.items()}
         overrides = self.table.get("overrides", [])

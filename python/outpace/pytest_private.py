@@ -72,6 +72,12 @@ def cache_folder(config: pytest.Config, name: str) -> Path:
     return folder
 
 
+def cache_root(config: pytest.Config) -> str | None:
+    """The folder of pytest's cache, where the session has one by now."""
+    root = getattr(getattr(config, "cache", None), "_cachedir", None)
+    return None if root is None else str(root)
+
+
 def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
     """The files that capture writes to, and the copies of standard descriptors that pytest keeps."""
     captures = fd_captures(config)

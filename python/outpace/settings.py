@@ -23,6 +23,8 @@ class Settings:
         self.isolate: Isolation | None = None
         self.env: dict[str, str] = {}
         self.databases: dict[str, Database] = {}
+        # For warm runs: globs of files that the tests depend on although no Python code opens them.
+        self.depends_on: list[str] = []
 
     def resource(self, name: str) -> Resource:
         """There is one of what is not declared; of memory, what the machine has."""

@@ -29,3 +29,8 @@ pub fn inherited_socket(number: RawFd) -> io::Result<OwnedFd> {
 pub fn lead_own_group() -> io::Result<()> {
     Ok(rustix::process::setpgid(None, None)?)
 }
+
+/// Whose process this is.
+pub fn user_id() -> u32 {
+    rustix::process::getuid().as_raw()
+}

@@ -19,10 +19,12 @@ mod inherited;
 mod limits;
 mod load;
 mod memory;
+mod messages;
 mod native;
 mod proc;
 mod process_tree;
 mod reap;
+mod service;
 mod signal;
 mod socket;
 mod spawn;
@@ -33,16 +35,23 @@ mod usage;
 pub use board::{Board, LANE_BYTES, NO_LIMIT, RING_BYTES, STAND_STILL, TELL_TASKS, monotonic_seconds};
 pub use cpu::{UsableCpus, usable_cpus};
 pub use fence::{fence, fence_registered};
-pub use inherited::{inherited_socket, lead_own_group};
-pub use limits::raise_open_files;
+pub use inherited::{inherited_socket, lead_own_group, user_id};
+pub use limits::{file_mask, limits, raise_open_files};
 pub use load::{CpuCounters, cpu_counters};
 pub use memory::{
     Resident, Shares, available_memory, memory_shares, offer_to_memory_killer, resident_memory,
+};
+pub use messages::{
+    MOST_BYTES, accept_from, connect_to, listen_at, memory_file, message_pair, receive_message, send_message,
+    set_nonblocking,
 };
 pub use native::native_state;
 pub use proc::{ProcessFacts, facts, oom_kills};
 pub use process_tree::{children, descendants};
 pub use reap::{Exit, become_subreaper, from_wait_status, has_children, reap};
+pub use service::{
+    SIGCONT, SIGTSTP, ignored_signals, leave_terminal, lock_now, watch_for_its_end, watch_memory_pressure,
+};
 pub use signal::{Pid, Signal, is_alive, kill, kill_group, name_of};
 pub use socket::{receive_with_fds, send_with_fd, socket_pair};
 pub use spawn::{SpawnSpec, spawn};

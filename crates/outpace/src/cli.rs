@@ -29,6 +29,14 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "PATH", global = true)]
     pub(crate) python: Option<PathBuf>,
 
+    /// Keep what is imported and collected for the next run (`warm = true` in [tool.outpace] does, but where CI is set).
+    #[arg(long)]
+    pub(crate) warm: bool,
+
+    /// Use nothing that is kept, and throw it away.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
     #[command(subcommand)]
     pub(crate) task: Option<Task>,
 

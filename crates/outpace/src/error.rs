@@ -50,6 +50,8 @@ pub(crate) enum CommandError {
     #[error("interrupted")]
     Told(Signal),
     #[error(transparent)]
+    Warm(#[from] outpace_warm::WarmError),
+    #[error(transparent)]
     Runner(#[from] RunnerError),
 }
 

@@ -2,16 +2,15 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use outpace_runner::ForkedTemplate;
 
-use crate::cli::Cli;
 use crate::error::CommandError;
-use crate::interpreter;
 
 /// What the interpreter runs. Written so that an environment without the plugin says so in one line.
-pub(crate) const ENTRY: &str = "\
+const ENTRY: &str = "\
 import sys
 sys.path[:1] = [p for p in sys.path[:1] if p]
 try:
@@ -22,7 +21,7 @@ except ImportError as error:
         f'  hint: {sys.executable} -m pip install outpace\\n'
     )
     sys.exit(4)
-sys.exit(main())
+sys.exit(main(NOTE))
 ";
 
 /// The same for `pytest` as its own command runs it, in an environment that has outpace for the recorder.
@@ -41,11 +40,27 @@ sys.argv[0] = 'pytest'
 sys.exit(pytest.console_main())
 ";
 
-/// Replaces this process by the user's pytest.
-pub(crate) fn test(cli: &Cli) -> Result<(), CommandError> {
-    let python = interpreter::find(cli.python.as_deref())?;
-    let source = Command::new(&python).arg("-c").arg(ENTRY).args(&cli.args).exec();
-    Err(CommandError::Exec { python, source })
+/// Replaces this process by the user's pytest. `note` is what the run is to say of layers, which it does without.
+pub(crate) fn test(python: PathBuf, args: &[OsString], note: Option<&str>) -> CommandError {
+    let source = Command::new(&python).arg("-c").arg(entry(note)).args(args).exec();
+    CommandError::Exec { python, source }
+}
+
+/// What the interpreter runs; `note` as for [`test`].
+pub(crate) fn entry(note: Option<&str>) -> String {
+    // As Python reads JSON's strings, but for what is beyond 16 bits: that is left out.
+    let quote = |text: &str| {
+        let plain = |each: char| {
+            let number = u32::from(each);
+            match number {
+                0x20..0x7f if each != '\'' && each != '\\' => each.to_string(),
+                0..0x1_0000 => format!("\\u{number:04x}"),
+                _ => "?".to_owned(),
+            }
+        };
+        format!("'{}'", text.chars().map(plain).collect::<String>())
+    };
+    ENTRY.replace("NOTE", &note.map_or_else(|| "None".to_owned(), quote))
 }
 
 /// Serves the run whose controller is at the other end of the inherited socket. After the socket's descriptor come
@@ -62,4 +77,15 @@ pub(crate) fn coordinate(args: &[OsString]) -> Result<(), CommandError> {
     let _ = outpace_os::lead_own_group();
     outpace_runner::serve(controller, template, env!("CARGO_PKG_VERSION"))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_cannot_end_its_own_string() {
+        assert!(entry(None).contains("main(None)"));
+        assert!(entry(Some("a'b\\c\n")).contains(r"main('a\u0027b\u005cc\u000a')"));
+    }
 }

@@ -8,6 +8,7 @@ mod error;
 mod interpreter;
 mod launch;
 mod tasks;
+mod warm;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -16,17 +17,21 @@ use crate::error::CommandError;
 
 /// How the Python package starts this binary as the coordinator of a run.
 const COORDINATE: &str = "__coordinate";
+/// How a launcher starts the server of warm runs.
+const SERVE: &str = "__serve";
 
 fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let outcome = if args.get(1).is_some_and(|arg| arg == COORDINATE) {
         launch::coordinate(args.get(2..).unwrap_or_default()).map(|()| ExitCode::SUCCESS)
+    } else if args.get(1).is_some_and(|arg| arg == SERVE) {
+        warm::serve(args.get(2..).unwrap_or_default()).map(|()| ExitCode::SUCCESS)
     } else {
         let program = if args.is_empty() { OsString::from("outpace") } else { args.remove(0) };
         let cli = cli::parse(program, args);
         match &cli.task {
             Some(task) => task.run(cli.python.as_deref()),
-            None => launch::test(&cli).map(|()| ExitCode::SUCCESS),
+            None => warm::test(&cli),
         }
     };
     outcome.unwrap_or_else(|error| report(&error))

@@ -6,6 +6,7 @@ mod init;
 mod output;
 mod pytest_run;
 mod scratch;
+mod server;
 mod terminal;
 mod waiting;
 
@@ -22,6 +23,7 @@ pub(crate) enum Task {
     Init(init::Init),
     Compare(compare::Compare),
     Doctor(doctor::Doctor),
+    Server(server::Server),
 }
 
 impl Task {
@@ -32,6 +34,7 @@ impl Task {
             Self::Init(init) => init.run(python),
             Self::Compare(compare) => compare.run(python),
             Self::Doctor(doctor) => doctor.run(python),
+            Self::Server(server) => server.run(),
         }
     }
 
@@ -40,6 +43,7 @@ impl Task {
             Self::Init(_) => "init",
             Self::Compare(_) => "compare",
             Self::Doctor(_) => "doctor",
+            Self::Server(_) => "server",
         }
     }
 

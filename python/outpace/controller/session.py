@@ -341,6 +341,8 @@ class OutpaceSession(DSession):  # type: ignore[misc]
             self.lending.passed_over.setdefault(content["place"])
         elif name == "fork_output":
             node.fork_outputs.append(content["output"])
+        elif name == "layer":
+            self.report_line(f"outpace: collected anew: {content['why']}")
         elif name == "internal_error":
             self._on_internal_error(node, content["text"])
         elif name in self.isolated.events:

@@ -24,12 +24,28 @@ from . import board, stacks
 if TYPE_CHECKING:
     import pytest
 
+    from outpace.warm.collector import Collected
+
 
 def main() -> None:
     """The start of a fresh interpreter."""
-    socket_fd = int(os.environ.pop(SOCKET))
+    socket_fd, *rest = map(int, os.environ.pop(SOCKET).split(":"))
     os.set_inheritable(socket_fd, False)
-    serve(socket_fd)
+    if rest:
+        _go_on(Channel(socket_fd), *rest)
+    else:
+        serve(socket_fd)
+
+
+def _go_on(channel: Channel, given: int, board_fd: int) -> None:
+    """In place of a template of a warm run, which has had its first message already."""
+    with os.fdopen(given, "rb") as file:
+        file.seek(0)
+        payload = file.read()
+    sys.argv[:] = ["-c"]
+    import_ahead()
+    board.register_for_fence()
+    _begin(channel, board_fd, payload, None)
 
 
 def serve(socket_fd: int, args: list[str] | None = None) -> None:
@@ -41,7 +57,7 @@ def serve(socket_fd: int, args: list[str] | None = None) -> None:
     sys.argv[:] = ["-c"]
     try:
         channel.send(Kind.W_HELLO, json.dumps({"version": __version__}).encode())
-        _import_ahead()
+        import_ahead()
         ahead = None if args is None else pytest_private.new_config(args)
         board.register_for_fence()
         frame = channel.receive_with_descriptors()
@@ -49,16 +65,16 @@ def serve(socket_fd: int, args: list[str] | None = None) -> None:
         os._exit(0)
     if frame.kind != Kind.INIT:
         os._exit(0)
-    board_fd = channel.take_descriptor()
+    _begin(channel, channel.take_descriptor(), frame.payload, ahead)
+
+
+def _begin(channel: Channel, board_fd: int, payload: bytes, ahead: pytest.Config | None) -> None:
     shared = board.Board(board_fd)
     os.close(board_fd)
-    lane = int.from_bytes(frame.payload[:4], "little")
-    shared.lane(lane).enter(board.START)
-    stacks.install(shared.lane(lane))
-    _run(channel, shared, lane, plain.loads(frame.payload[4:]), ahead)
+    run(channel, shared, int.from_bytes(payload[:4], "little"), plain.loads(payload[4:]), ahead)
 
 
-def _import_ahead() -> None:
+def import_ahead() -> None:
     """What the session will import anyway, as long as there is nothing else to do."""
     import _pytest.config
 
@@ -71,20 +87,30 @@ def _import_ahead() -> None:
     del costs, early_debugger, session
 
 
-def _run(
-    channel: Channel, shared: board.Board, lane: int, given: dict[str, Any], ahead: pytest.Config | None
+def run(
+    channel: Channel,
+    shared: board.Board,
+    lane: int,
+    given: dict[str, Any],
+    ahead: pytest.Config | None,
+    *,
+    layer: Collected | None = None,
 ) -> None:
+    """Be a session in worker role. ``layer``: it is kept, and forks templates of runs."""
     from . import early_debugger
     from .detect import RecordingInput, TracedEnviron
     from .session import WorkerSession
     from .template import Forkable, finish_worker
 
+    shared.lane(lane).enter(board.START)
+    stacks.install(shared.lane(lane))
     if ahead is not None and (os.getcwd() != given["cwd"] or list(ahead.invocation_params.args) != given["args"]):
         ahead = None
     _take_over_process(given)
     live = _begin_live(given)
     workerinput = RecordingInput(given["workerinput"], given["per_worker_keys"])
-    environ = TracedEnviron(_own_variables(given))
+    names = _own_variables(given)
+    environ = TracedEnviron(names if layer is None else names | {"PYTEST_XDIST_TESTRUNUID"})
     databases = given["databases"]
     worker = None
     code = 0
@@ -101,6 +127,7 @@ def _run(
         worker = WorkerSession(config, channel, shared, lane, forkable)
         worker.measures = given["measures"]
         worker.isolate = given["isolate"]
+        worker.layer = layer
         config.pluginmanager.register(worker, "outpace-worker")
         if live is not None:
             worker.live = live

@@ -58,12 +58,16 @@ def capture(config: pytest.Config, identity: Identity, template: Template) -> No
 
     What the template's files still hold is reported with the first test in a serial run; the first fork takes it along.
     """
+    renew_captures(config, with_content=template.forks == 1)
+
+
+def renew_captures(config: pytest.Config, *, with_content: bool) -> None:
     for each in pytest_private.fd_captures(config):
         shared = each.tmpfile.fileno()
         if not stat.S_ISREG(os.fstat(shared).st_mode):
             continue
         with tempfile.TemporaryFile(buffering=0) as fresh:
-            if template.forks == 1:
+            if with_content:
                 fresh.write(os.pread(shared, os.fstat(shared).st_size, 0))
             os.dup2(fresh.fileno(), shared, inheritable=False)
             if pytest_private.is_capturing(each):

@@ -28,6 +28,7 @@ from .reporting import Reporting, warning_data
 from .template import Forkable, serve
 
 if TYPE_CHECKING:
+    from outpace.warm.collector import Collected
     from outpace.wire import Channel
 
     from .board import Board
@@ -66,6 +67,8 @@ class WorkerSession:
         # Where tests have processes of their own: :class:`outpace.worker.own_process.Keeper`.
         self.keeper: Any = None
         self.measures = False
+        # Where this session is kept for warm runs.
+        self.layer: Collected | None = None
         self.timeouts = timeouts(config)
         self.enter: Callable[[int], None] = self.lane.enter
         self.limits: dict[int, float] = {}
@@ -156,6 +159,8 @@ class WorkerSession:
             self.limits = {**found.limits(session.items), **self.limits}
         isolated = self._isolated(session)
         self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
+        if self.layer is not None:
+            self.layer.hold(self)
         if serve(self, session):
             self.is_worker = True
             if self.live is not None:

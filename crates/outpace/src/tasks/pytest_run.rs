@@ -90,7 +90,11 @@ impl PytestRun<'_> {
 
     fn command(&self, record: &Path) -> Command {
         let mut command = Command::new(self.python);
-        command.arg("-c").arg(if self.as_outpace { launch::ENTRY } else { launch::PLAIN_ENTRY });
+        command.arg("-c").arg(if self.as_outpace {
+            launch::entry(None)
+        } else {
+            launch::PLAIN_ENTRY.to_owned()
+        });
         command.args(&self.args).current_dir(self.folder).stdin(Stdio::null());
         command.env("OUTPACE_RECORD", record).envs(self.environment.iter().cloned());
         command

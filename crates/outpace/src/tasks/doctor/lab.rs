@@ -14,7 +14,7 @@ use outpace_os::{Pid, Signal};
 use serde_json::Value;
 
 use crate::error::CommandError;
-use crate::launch::ENTRY;
+use crate::launch::entry;
 use crate::tasks::waiting::{Waited, Waiting, group_of};
 
 use super::workshop::Workshop;
@@ -91,7 +91,7 @@ impl Pytest {
         let mut command = Command::new(&self.python);
         command
             .arg("-c")
-            .arg(ENTRY)
+            .arg(entry(None))
             .args(&self.args)
             .args(["-p", "outpace.recording.plugin", "-p", "no:randomly", "-p", "no:random_order"])
             .args([

@@ -1,0 +1,209 @@
+//! What layers tell, when another one is made, and when they are given up.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use crate::chain::{Chain, Stage, Waiting};
+use crate::channel::Channel;
+use crate::messages::{FromLayer, ToLauncher, ToLayer};
+use crate::record::{Record, Told};
+use crate::server::{Role, Server};
+
+/// More kinds of runs than a person works on at a time.
+const MOST_CHAINS: usize = 6;
+
+impl Server {
+    pub(crate) fn told(&mut self, id: u64, role: Role, message: FromLayer, fds: Vec<OwnedFd>) {
+        let record = fds.into_iter().next().and_then(read_told);
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        match (role, message) {
+            (Role::Configured, FromLayer::Ready) => {
+                let outcome = record.map(Record::new);
+                match outcome {
+                    Some(Ok(record)) => {
+                        chain.record = record;
+                        chain.stage = Stage::Ready;
+                        self.serve_waiting(id);
+                    }
+                    Some(Err(path)) => {
+                        // The run has what it has read; the next one gets another chain.
+                        chain.stage = Stage::Ready;
+                        self.serve_waiting(id);
+                        self.drop_chain(id, &format!("{path} changed meanwhile"));
+                    }
+                    None => self.drop_chain(id, "it does not say what it has read"),
+                }
+            }
+            (Role::Configured, FromLayer::Over) => {
+                chain.runs = chain.runs.saturating_sub(1);
+                self.collect(id);
+            }
+            (Role::Collecting, FromLayer::Ready) => {
+                let collecting = chain.collecting.take();
+                match record.map(Record::new) {
+                    Some(Ok(record)) => {
+                        chain.collected_record = record;
+                        chain.collected = collecting;
+                    }
+                    outcome => {
+                        log(&format!(
+                            "not kept: {:?} changed while tests were collected",
+                            outcome.map(Result::err)
+                        ));
+                        if let Some(layer) = collecting {
+                            let _ = layer.send(&ToLayer::Retire, &[]);
+                        }
+                    }
+                }
+                self.save_memory();
+                self.serve_waiting(id);
+            }
+            (_, FromLayer::Unusable { why }) => {
+                let kept = record.and_then(|told| Record::new(told).ok());
+                retire(chain);
+                (chain.configured, chain.uncollected, chain.collecting) = (None, None, None);
+                let waiting = std::mem::take(&mut chain.waiting);
+                chain.stage = Stage::Unusable(why.clone());
+                match kept {
+                    Some(record) => chain.collected_record = record,
+                    None => drop(self.chains.remove(&id)),
+                }
+                cold_all(&waiting, &why);
+            }
+            _ => {}
+        }
+    }
+
+    /// Where a run has shown what workers are given, the tests are collected once more, to be kept.
+    pub(crate) fn collect(&mut self, id: u64) {
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        if chain.runs > 0 || chain.collected.is_some() || chain.collecting.is_some() {
+            return;
+        }
+        let Some(given) = chain.given.take().filter(is_written) else { return };
+        let Some(uncollected) = &chain.uncollected else { return };
+        if let Some(path) = chain.record.changed() {
+            let why = self.named_change(&path);
+            return self.drop_chain(id, &why);
+        }
+        let Ok((ours, theirs)) = outpace_os::message_pair() else { return };
+        let Ok(ours) = Channel::new(ours) else { return };
+        if uncollected.send(&ToLayer::Collect, &[theirs.as_fd(), given.as_fd()]).is_ok() {
+            chain.collecting = Some(ours.clone());
+            self.listen(id, Role::Collecting, &ours);
+        }
+    }
+
+    pub(crate) fn serve_waiting(&mut self, id: u64) {
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        let first = matches!(chain.stage, Stage::Ready) && chain.collected.is_none();
+        for (index, run) in std::mem::take(&mut chain.waiting).into_iter().enumerate() {
+            if first && index == 0 {
+                self.start(id, &run);
+            } else {
+                self.asked(run);
+            }
+        }
+    }
+
+    pub(crate) fn gone(&mut self, id: u64, role: Role) {
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        match role {
+            Role::Configured if chain.configured.is_some() => {
+                self.drop_chain(id, "pytest ended before the tests");
+            }
+            Role::Uncollected if chain.uncollected.is_some() => self.drop_chain(id, "its process has ended"),
+            Role::Collecting if chain.collecting.take().is_some() => {
+                // It ended while it collected, and would do so again.
+                chain.stage = Stage::Unusable("the process that collects the tests ended".to_owned());
+                retire(chain);
+                (chain.configured, chain.uncollected) = (None, None);
+                let waiting = std::mem::take(&mut chain.waiting);
+                cold_all(&waiting, "the process that collects the tests ended");
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn drop_chain(&mut self, id: u64, why: &str) {
+        if let Some(chain) = self.chains.remove(&id) {
+            log(&format!("given up: {why}"));
+            self.given_up = Some((chain.key.clone(), why.to_owned()));
+            retire(&chain);
+            cold_all(&chain.waiting, why);
+        }
+    }
+
+    pub(crate) fn drop_chains(&mut self, unwanted: impl Fn(&Chain) -> bool) {
+        let ids: Vec<u64> =
+            self.chains.iter().filter(|(_, chain)| unwanted(chain)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.drop_chain(id, "--fresh");
+        }
+    }
+
+    pub(crate) fn make_room(&mut self) {
+        while self.chains.len() >= MOST_CHAINS && self.drop_oldest() {}
+        self.save_memory();
+    }
+
+    pub(crate) fn drop_oldest(&mut self) -> bool {
+        let quiet = self.chains.iter().filter(|(_, chain)| !chain.is_busy());
+        let oldest = quiet.min_by_key(|(_, chain)| chain.used).map(|(id, _)| *id);
+        oldest.is_some_and(|id| {
+            self.drop_chain(id, "others needed its memory");
+            true
+        })
+    }
+
+    /// Gives layers up while memory is short, and in the end itself.
+    pub(crate) fn save_memory(&mut self) {
+        while outpace_os::available_memory().is_some_and(|left| left < self.reserve) {
+            if !self.drop_oldest() {
+                self.quit |= self.chains.is_empty();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20)); // until the kernel has it back
+        }
+    }
+}
+
+pub(crate) fn cold(launcher: &Channel, why: &str) {
+    let _ = launcher.send(&ToLauncher::Cold { why: why.to_owned() }, &[]);
+}
+
+pub(crate) fn cold_all(waiting: &[Waiting], why: &str) {
+    for each in waiting {
+        cold(&each.launcher, why);
+    }
+}
+
+/// Lets the processes of a chain go, once no run needs them.
+pub(crate) fn retire(chain: &Chain) {
+    for layer in
+        [&chain.collecting, &chain.collected, &chain.uncollected, &chain.configured].into_iter().flatten()
+    {
+        let _ = layer.send(&ToLayer::Retire, &[]);
+    }
+}
+
+fn read_told(file: OwnedFd) -> Option<Told> {
+    let mut text = Vec::new();
+    let mut file = File::from(file);
+    std::io::Seek::rewind(&mut file).ok()?;
+    file.read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).map_err(|error| log(&format!("a record: {error}"))).ok()
+}
+
+fn is_written(file: &OwnedFd) -> bool {
+    file.try_clone().map(File::from).and_then(|file| file.metadata()).is_ok_and(|found| found.len() > 0)
+}
+
+fn log(line: &str) {
+    #[expect(clippy::print_stderr, reason = "standard error is the server's log")]
+    {
+        eprintln!("{line}");
+    }
+}

@@ -1,0 +1,69 @@
+//! What launchers, the server and its layers say to each other: JSON, one message each, some with descriptors.
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::Streams;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum FromLauncher {
+    /// Somebody is there, who has something to hand over as soon as there is an answer: what a server that does not
+    /// answer would hold on to.
+    Hello,
+    /// With the three standard streams, and the rest of the request as a file.
+    Run {
+        version: String,
+        fresh: bool,
+        streams: Streams,
+    },
+    /// A signal for the run; it is read by the layer that the run was forked from.
+    Signal {
+        number: i32,
+    },
+    Status,
+    Stop,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum ToLauncher {
+    /// The server has understood; the rest may take as long as collecting takes.
+    Heard,
+    /// Not from here: why.
+    Cold {
+        why: String,
+    },
+    /// From here on the run is there, and what happens to this server does not matter to it.
+    Started,
+    /// By itself with this code, or by the signal of that number where it is negative.
+    Ended {
+        status: i32,
+    },
+    Status {
+        text: String,
+    },
+    Stopped,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum ToLayer {
+    /// For the configured layer: standard streams, the launcher, the coordinator's socket, and a file for the input of
+    /// workers where the tests are still to be collected. For a template: standard error, the coordinator's socket.
+    Run { env: Vec<(String, String)>, ignored: Vec<i32>, note: String },
+    /// Collect, and be a layer: with a connection to the server, and the input of workers.
+    Collect,
+    /// End, as soon as no run needs it.
+    Retire,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum FromLayer {
+    /// It can be forked; with what it has read.
+    Ready,
+    /// It cannot; with what it has read.
+    Unusable { why: String },
+    /// A run that was forked from it is over.
+    Over,
+}

@@ -1,0 +1,182 @@
+//! A run that was asked for: which layers it can use, and having it forked from them, or a chain of layers made for it.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::time::Instant;
+
+use outpace_os::SpawnSpec;
+
+use crate::chain::{Chain, Stage, Waiting};
+use crate::channel::Channel;
+use crate::layers::cold;
+use crate::messages::{FromLauncher, ToLayer};
+use crate::request::Request;
+use crate::server::{Input, Role, Server};
+
+/// What a first layer runs, with the descriptors of its two connections.
+const LAYER: &str = "\
+import sys
+sys.path[:1] = [p for p in sys.path[:1] if p]
+from outpace.warm.builder import main
+sys.exit(main())
+";
+
+impl Server {
+    pub(crate) fn asked(&mut self, mut run: Waiting) {
+        let key = run.request.key();
+        let known = self.chains.iter().find(|(_, chain)| chain.key == key).map(|(id, _)| *id);
+        let Some(id) = known else {
+            let why = match &self.last {
+                None => "the first run".to_owned(),
+                Some(last) if *last == key => match &self.given_up {
+                    Some((given_up, why)) if *given_up == key => why.clone(),
+                    _ => "it was given up".to_owned(),
+                },
+                Some(last) => key.difference(last),
+            };
+            return self.build(key, run, &why);
+        };
+        let age = self.settings.age;
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        chain.used = Instant::now();
+        if chain.is_busy() && chain.runs == 0 {
+            chain.waiting.push(run);
+            return;
+        }
+        let changed = if chain.born.elapsed() > age {
+            Some("it had become too old".to_owned())
+        } else {
+            chain.record.changed().map(|path| self.named_change(&path))
+        };
+        if let Some(why) = changed {
+            self.drop_chain(id, &why);
+            return self.build(key, run, &why);
+        }
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        if let Stage::Unusable(why) = &chain.stage {
+            let why = why.clone();
+            let Some(path) = chain.collected_record.changed() else { return cold(&run.launcher, &why) };
+            let why = self.named_change(&path);
+            self.drop_chain(id, &why);
+            return self.build(key, run, &why);
+        }
+        run.note = if chain.collected.is_none() {
+            "configured (tests are collected)".to_owned()
+        } else {
+            match chain.collected_record.changed() {
+                None => "collected".to_owned(),
+                Some(path) => {
+                    if let Some(collected) = chain.collected.take() {
+                        let _ = collected.send(&ToLayer::Retire, &[]);
+                    }
+                    let Some(why) = self.chains.get(&id).map(|_| self.named_change(&path)) else { return };
+                    format!("configured ({why})")
+                }
+            }
+        };
+        self.start(id, &run);
+    }
+
+    pub(crate) fn named_change(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.project) {
+            Ok(inside) if inside.as_os_str().is_empty() => "the project's folder changed".to_owned(),
+            Ok(inside) => format!("{} changed", inside.display()),
+            Err(_) => format!("{} changed", path.display()),
+        }
+    }
+
+    /// Has the run forked from the chain's layers.
+    pub(crate) fn start(&mut self, id: u64, run: &Waiting) {
+        if let Some(watch) = &run.watch {
+            watch.abort();
+        }
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        let template = chain.collected.as_ref().or(chain.uncollected.as_ref());
+        let (Some(configured), Some(template)) = (&chain.configured, template) else {
+            return cold(&run.launcher, "its processes are gone");
+        };
+        let started = || -> std::io::Result<OwnedFd> {
+            let (controllers, coordinators) = outpace_os::socket_pair()?;
+            let given = outpace_os::memory_file("outpace-given")?;
+            let message = ToLayer::Run {
+                env: run.request.of_the_shell(),
+                ignored: run.request.streams.ignored.clone(),
+                note: run.note.clone(),
+            };
+            let streams = &run.streams;
+            template.send(&message, &[streams[2].as_fd(), coordinators.as_fd()])?;
+            let (zero, one, two) = (streams[0].as_fd(), streams[1].as_fd(), streams[2].as_fd());
+            configured
+                .send(&message, &[zero, one, two, run.launcher.fd(), controllers.as_fd(), given.as_fd()])?;
+            Ok(given)
+        };
+        let Ok(given) = started() else {
+            cold(&run.launcher, "its processes do not answer");
+            return self.drop_chain(id, "its processes do not answer");
+        };
+        chain.runs += 1;
+        if chain.collected.is_none() {
+            chain.given = Some(given);
+        }
+    }
+
+    /// Starts a chain for a run that then is the first one forked from it.
+    pub(crate) fn build(&mut self, key: Request, mut run: Waiting, why: &str) {
+        self.make_room();
+        let made = || -> std::io::Result<(Channel, Channel)> {
+            let (configured, theirs) = outpace_os::message_pair()?;
+            let (uncollected, theirs_too) = outpace_os::message_pair()?;
+            let numbers =
+                [theirs.as_raw_fd(), theirs_too.as_raw_fd()].map(|fd| OsString::from(fd.to_string()));
+            let limits = serde_json::to_string(&key.streams.limits)?;
+            let mut argv = vec![key.python.clone().into_os_string(), "-c".into(), LAYER.into()];
+            argv.extend(numbers);
+            argv.push(key.streams.mask.to_string().into());
+            argv.push(limits.into());
+            argv.extend(key.args.iter().cloned());
+            outpace_os::spawn(SpawnSpec {
+                argv,
+                env: Some(run.request.env.clone()),
+                cwd: Some(key.cwd.clone()),
+                fds: vec![theirs, theirs_too],
+                stdin_null: true,
+                own_group: true,
+                ..SpawnSpec::default()
+            })?;
+            Ok((Channel::new(configured)?, Channel::new(uncollected)?))
+        };
+        let (configured, uncollected) = match made() {
+            Ok(channels) => channels,
+            Err(error) => return cold(&run.launcher, &format!("its process cannot be started: {error}")),
+        };
+        self.next += 1;
+        let id = self.next;
+        self.listen(id, Role::Configured, &configured);
+        self.listen(id, Role::Uncollected, &uncollected);
+        self.last = Some(key.clone());
+        let mut chain = Chain::new(key, configured, uncollected);
+        run.note = format!("none yet ({why})");
+        let (launcher, inputs) = (run.launcher.clone(), self.to_inputs.clone());
+        let watch = tokio::spawn(async move {
+            if launcher.receive::<FromLauncher>().await.is_none() {
+                let _ = inputs.send(Input::Gone(id));
+            }
+        });
+        run.watch = Some(watch.abort_handle());
+        chain.waiting.push(run);
+        self.chains.insert(id, chain);
+    }
+
+    pub(crate) fn listen(&self, id: u64, role: Role, channel: &Channel) {
+        let (channel, inputs) = (channel.clone(), self.to_inputs.clone());
+        tokio::spawn(async move {
+            while let Some((message, fds)) = channel.receive().await {
+                if inputs.send(Input::Layer(id, role, message, fds)).is_err() {
+                    return;
+                }
+            }
+            let _ = inputs.send(Input::LayerGone(id, role));
+        });
+    }
+}
