@@ -215,16 +215,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         roles.take(config)
 
 
-def pytest_report_header(config: pytest.Config) -> list[str] | None:
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    of_layers = [] if entry.note is None else [f"outpace: {entry.note}"]
+    return [*of_layers, *_without_workers(config)]
+
+
+def _without_workers(config: pytest.Config) -> list[str]:
     """Runs that outpace does not drive have no workers to isolate."""
-    lines = _not_isolated(config)
-    return [*([f"outpace: {entry.note}"] if entry.note is not None else []), *([lines] if lines else [])]
-
-
-def _not_isolated(config: pytest.Config) -> str | None:
     session = config.pluginmanager.getplugin("dsession")
     if type(session).__module__.startswith("outpace."):
-        return None
+        return []
     lines = timeline.header(config)
     databases = marks.settings_of(config).databases.values()
     if session is not None and any(each.strategy == "clone" for each in databases):

@@ -102,8 +102,7 @@ def run(
     from .session import WorkerSession
     from .template import Forkable, finish_worker
 
-    shared.lane(lane).enter(board.START)
-    stacks.install(shared.lane(lane))
+    _enter(shared.lane(lane))
     if ahead is not None and (os.getcwd() != given["cwd"] or list(ahead.invocation_params.args) != given["args"]):
         ahead = None
     _take_over_process(given)
@@ -148,6 +147,11 @@ def run(
         finish_worker(worker)
         os._exit(code)
     sys.exit(code)
+
+
+def _enter(lane: board.Lane) -> None:
+    lane.enter(board.START)
+    stacks.install(lane)
 
 
 def _take_over_process(given: dict[str, Any]) -> None:
