@@ -109,9 +109,9 @@ class Layer:
         launcher = self.launchers.pop(pid, None)
         if launcher is not None:
             self.waiter.drop(launcher)
+            self.control.send("over")  # before anybody can ask what comes after it
             launcher.send("ended", status=_code(status))
             launcher.close()
-            self.control.send("over")
 
     def _obey(self, launcher: Control, pid: int) -> None:
         message = launcher.receive()
