@@ -85,7 +85,7 @@ def test_it_ends_when_nobody_needs_it_for_a_while(lab: Lab) -> None:
 
 
 def test_it_ends_when_the_project_is_gone(lab: Lab, tmp_path: Path) -> None:
-    lab.run()
+    warm_up(lab)
     server = server_of(lab)
     shutil.rmtree(lab.folder)
     server.wait(timeout=60)
