@@ -116,12 +116,7 @@ impl Server {
             }
             Role::Uncollected if chain.uncollected.is_some() => self.drop_chain(id, "its process has ended"),
             Role::Collecting if chain.collecting.take().is_some() => {
-                // It ended while it collected, and would do so again.
-                chain.stage = Stage::Unusable("the process that collects the tests ended".to_owned());
-                retire(chain);
-                (chain.configured, chain.uncollected) = (None, None);
-                let waiting = std::mem::take(&mut chain.waiting);
-                cold_all(&waiting, "the process that collects the tests ended");
+                self.drop_chain(id, "the process that collects the tests ended");
             }
             _ => {}
         }
