@@ -121,7 +121,7 @@ impl Pytest {
         let mut command = Command::new(&self.python);
         command
             .arg("-c")
-            .arg(ENTRY)
+            .arg(entry(None))
             .args(&self.args)
             .args(["-p", "outpace.recording.where", "-n", "0", "--collect-only", "-q"])
             .env("OUTPACE_DOCTOR_PLAN", &file)
