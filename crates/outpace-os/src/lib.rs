@@ -50,7 +50,8 @@ pub use proc::{ProcessFacts, facts, oom_kills};
 pub use process_tree::{children, descendants};
 pub use reap::{Exit, become_subreaper, from_wait_status, has_children, reap};
 pub use service::{
-    SIGCONT, SIGTSTP, ignored_signals, leave_terminal, lock_now, watch_for_its_end, watch_memory_pressure,
+    SIGCONT, SIGTSTP, drain, ignored_signals, leave_terminal, lock_now, watch_for_its_end,
+    watch_memory_pressure,
 };
 pub use signal::{Pid, Signal, is_alive, kill, kill_group, name_of};
 pub use socket::{receive_with_fds, send_with_fd, socket_pair};

@@ -28,11 +28,22 @@ pub fn leave_terminal(log: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A descriptor that can be read once the folder is removed or moved.
+/// A descriptor that can be read once the folder is removed or moved, or another one beside it is.
+///
+/// A folder in which a process stands is not gone for the kernel when it is removed; only its parent tells.
 pub fn watch_for_its_end(folder: &Path) -> io::Result<OwnedFd> {
     let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     inotify::add_watch(&watch, folder, WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF)?;
+    if let Some(parent) = folder.parent() {
+        inotify::add_watch(&watch, parent, WatchFlags::DELETE | WatchFlags::MOVED_FROM)?;
+    }
     Ok(watch)
+}
+
+/// Reads away what a descriptor of [`watch_for_its_end`] has.
+pub fn drain(watch: &OwnedFd) {
+    let mut bytes = [0; 4096];
+    while rustix::io::read(watch, &mut bytes).is_ok_and(|count| count > 0) {}
 }
 
 /// A descriptor that has something urgent while processes wait for memory. Not every kernel tells.

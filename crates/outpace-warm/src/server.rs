@@ -226,6 +226,7 @@ async fn readable(watch: Option<&AsyncFd<OwnedFd>>) {
     match watch {
         Some(watch) => {
             if let Ok(mut ready) = watch.readable().await {
+                outpace_os::drain(watch.get_ref());
                 ready.clear_ready();
             }
         }
