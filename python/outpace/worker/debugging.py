@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -151,8 +152,13 @@ class Debugging:
 
     def release(self) -> None:
         """Give the terminal back, if this process has it."""
+        if self._detach():
+            self.worker.reporting.send(Kind.W_LEAVE_TERMINAL)
+
+    def _detach(self) -> bool:
+        """Whether this process had the terminal."""
         if not self._has_terminal or os.getpid() != self.worker.pid:
-            return
+            return False
         self._has_terminal = False
         _flush()
         replaced, self._replaced = self._replaced, []
@@ -167,7 +173,7 @@ class Debugging:
         for number, handler in self._handlers.items():
             if handler is not None:
                 signal.signal(number, handler)
-        self.worker.reporting.send(Kind.W_LEAVE_TERMINAL)
+        return True
 
     @pytest.hookimpl
     def pytest_enter_pdb(self, pdb: Any) -> None:
@@ -196,10 +202,13 @@ class Debugging:
     def pytest_collectreport(self) -> None:
         self.release()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_keyboard_interrupt(self) -> None:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> Generator[None, Any, None]:
         """Who quits the debugger ends the run: that must be known before the next one gets the terminal."""
-        self.release()
+        had_terminal = self._detach()
+        yield
+        if had_terminal:
+            self.worker.reporting.send(Kind.W_LEAVE_TERMINAL)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
