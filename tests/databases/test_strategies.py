@@ -117,7 +117,7 @@ def as_serially(shop: Shop, *args: str, times: int = 1) -> None:
 
 @pytest.mark.parametrize("shop", SUITES, indirect=True)
 def test_each_suite_passes_with_clones_and_fails_without(shop: Shop) -> None:
-    assert shop.run("-n4", "-p", "no:outpace").counts.get("failed", 0) > 0
+    assert shop.run("-n4", "-x", "-p", "no:outpace").counts.get("failed", 0) > 0
     shop.project.write("pyproject.toml", CLONE)
     as_serially(shop, "-n4")
 
