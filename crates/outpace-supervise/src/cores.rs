@@ -20,8 +20,8 @@ use crate::worker::Worker;
 
 /// What takes less CPU, in seconds, disturbs nobody.
 const WORTH_A_TURN: f32 = 0.005;
-/// At least this share of its time a test that computes has a core.
-const COMPUTES: f32 = 0.5;
+/// At least this share of its time a test that computes has a core: not all of it, where others took the core from it.
+const COMPUTES: f32 = 0.2;
 /// A turn counts for so many times what its test is expected to take, and a second.
 const PATIENCE: f32 = 3.0;
 
