@@ -8,7 +8,12 @@ CARGO_TEST := $(shell command -v cargo-nextest >/dev/null 2>&1 && echo "cargo ne
 RUST := $(shell git ls-files 'crates/*' Cargo.toml Cargo.lock 2>/dev/null)
 SOURCES := $(RUST) $(shell git ls-files 'python/*' pyproject.toml 2>/dev/null)
 
-.PHONY: demo test test-rust test-python lint fmt parity parity-fast bench bench-check plugin-table clean
+FOLDERS := protocol contract serial faults hangs setup debugger live isolation sandbox warm xdist doctor benches tools \
+	example repair plugins databases
+
+.PHONY: demo test test-rust test-python $(addprefix test-,$(FOLDERS)) lint fmt parity parity-fast bench bench-check plugin-table clean
+# Tests measure and kill: one folder at a time.
+.NOTPARALLEL:
 
 # The bundled example, serially and in parallel, with both times.
 demo: $(VENV)/.installed
@@ -26,28 +31,31 @@ test-rust:
 # it is run again by itself, twice at most.
 again = $(1) || $(1) --lf || $(1) --lf
 
-# Folder by folder: each has fixtures of its own. Those with -n run in parallel, under outpace itself.
-test-python: $(VENV)/.installed $(PLUGINS)/.installed $(DATABASES)/.installed
+# Folder by folder: each has fixtures of its own. `make -k` goes on after a folder that fails.
+test-python: $(addprefix test-,$(FOLDERS)) parity-fast
+
+# Those with -n run in parallel, under outpace itself.
+ARGS = -n 2
+test-faults test-hangs test-sandbox test-xdist: ARGS =
+test-warm: ARGS = -n 4
+test-contract test-serial test-faults test-hangs test-setup test-debugger test-live test-isolation test-sandbox test-warm \
+test-xdist test-doctor: test-%: $(VENV)/.installed
+	$(call again,$(BIN)/python -m pytest -q $(ARGS) tests/$*)
+
+test-protocol: $(VENV)/.installed
 	$(BIN)/python -m pytest -q tests/protocol
-	$(call again,$(BIN)/python -m pytest -q -n 2 tests/contract)
-	$(call again,$(BIN)/python -m pytest -q -n 2 tests/serial)
-	$(call again,$(BIN)/python -m pytest -q tests/faults)
-	$(call again,$(BIN)/python -m pytest -q tests/hangs)
-	$(call again,$(BIN)/python -m pytest -q -n 2 tests/setup)
-	$(call again,$(BIN)/python -m pytest -q -n 2 tests/debugger)
-	$(call again,$(BIN)/python -m pytest -q -n 2 tests/live)
-	$(call again,$(BIN)/python -m pytest -q -n 2 tests/isolation)
-	$(call again,$(BIN)/python -m pytest -q tests/sandbox)
-	$(call again,$(BIN)/python -m pytest -q -n 4 tests/warm)
-	$(call again,$(BIN)/python -m pytest -q tests/xdist)
-	$(call again,$(BIN)/python -m pytest -q -n 2 tests/doctor)
-	$(BIN)/python -m pytest -q benches
-	$(BIN)/python -m pytest -q tools
+
+test-benches test-tools: test-%: $(VENV)/.installed
+	$(BIN)/python -m pytest -q $*
+
+test-example: $(VENV)/.installed
 	cd examples/trading && ../../$(BIN)/python -m pytest -q -n 2
-	$(call again,$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/repair)
-	$(call again,$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/plugins)
+
+test-repair test-plugins: test-%: $(PLUGINS)/.installed
+	$(call again,$(PLUGINS)/bin/python -m pytest -q $(QUIET) tests/$*)
+
+test-databases: $(DATABASES)/.installed
 	$(call again,$(DATABASES)/bin/python -m pytest -q -n 2 $(QUIET) tests/databases)
-	$(MAKE) parity-fast
 
 # The plugins under test are installed; the outer run is not to load them.
 QUIET := -p no:randomly -p no:sugar -p no:django -p no:html -p no:allure_pytest

@@ -210,7 +210,10 @@ def test_what_collection_says_before_it_fails(project: Project, method: str) -> 
     project.files(test_a="print('say it')\nimport os\nos.write(2, b'say why\\n')\nos._exit(7)\n")
     run = project.run("-s", "-n2", method)
     assert run.ret == 3
-    assert said(run.out) == {"say it": 1} and said(run.err) == {"say why": 1}
+    # Spawned workers collect for themselves: the second dies of it too, where a core is free for it.
+    times = (1,) if method == "--start-method=fork" else (1, 2)
+    assert said(run.out) in [{"say it": each} for each in times], run.out
+    assert said(run.err) in [{"say why": each} for each in times], run.err
 
 
 def test_a_spawned_worker_that_dies_while_it_collects(project: Project) -> None:
