@@ -191,12 +191,18 @@ impl<L: Lab> Examination<'_, L> {
         found
     }
 
-    fn fails_in_a_worker(&mut self, id: &str) -> Result<bool, L::Error> {
+    fn always_fails(&mut self, id: &str, plan: &Plan) -> Result<bool, L::Error> {
         for _ in 0..TIMES {
-            let round = self.trials.run(&Plan { in_worker: true, ..Plan::serial(vec![id.to_owned()]) })?;
-            if round.failures(id).0 == 0 {
+            if self.trials.run(plan)?.failures(id).0 == 0 {
                 return Ok(false);
             }
+        }
+        Ok(true)
+    }
+
+    fn fails_in_a_worker(&mut self, id: &str) -> Result<bool, L::Error> {
+        if !self.always_fails(id, &Plan { in_worker: true, ..Plan::serial(vec![id.to_owned()]) })? {
+            return Ok(false);
         }
         if self.is_flaky(id)? {
             return Ok(true);
@@ -225,11 +231,8 @@ impl<L: Lab> Examination<'_, L> {
     }
 
     fn depends_on_time(&mut self, id: &str) -> Result<bool, L::Error> {
-        for _ in 0..TIMES {
-            let round = self.trials.run(&Plan { slowed: true, ..Plan::serial(vec![id.to_owned()]) })?;
-            if round.failures(id).0 == 0 {
-                return Ok(false);
-            }
+        if !self.always_fails(id, &Plan { slowed: true, ..Plan::serial(vec![id.to_owned()]) })? {
+            return Ok(false);
         }
         if self.is_flaky(id)? {
             return Ok(true);

@@ -121,7 +121,9 @@ impl Run {
     pub(crate) fn expect(&mut self) -> Vec<Option<f32>> {
         let expected = self.expected();
         self.history.work = Work::of(&expected);
-        self.cores.expect(&expected);
+        if self.may_grow_to > 0 {
+            self.cores.expect(&expected);
+        }
         expected.into_iter().map(|each| each.map(|each| each.wall)).collect()
     }
 

@@ -78,6 +78,19 @@ impl Pytest {
         }
     }
 
+    /// The user's run, with what the recorder is to know.
+    fn pytest(&self, plan: &Path) -> Command {
+        let mut command = Command::new(&self.python);
+        command
+            .arg("-c")
+            .arg(entry(None))
+            .args(&self.args)
+            .env("OUTPACE_DOCTOR_PLAN", plan)
+            .env("TMPDIR", self.workshop.temporary())
+            .stdin(Stdio::null());
+        command
+    }
+
     fn command(&self, plan: &Plan, folder: &Path) -> io::Result<Command> {
         let mut content = serde_json::to_value(plan).map_err(io::Error::other)?;
         content["folder"] = Value::from(folder.to_string_lossy());
@@ -88,11 +101,8 @@ impl Pytest {
         let lanes = plan.lanes.as_ref().map_or(1, Vec::len);
         let workers = if plan.in_worker { lanes } else { 0 };
         let log = File::create(folder.join("log"))?;
-        let mut command = Command::new(&self.python);
+        let mut command = self.pytest(&file);
         command
-            .arg("-c")
-            .arg(entry(None))
-            .args(&self.args)
             .args(["-p", "outpace.recording.plugin", "-p", "no:randomly", "-p", "no:random_order"])
             .args([
                 "-n",
@@ -105,9 +115,6 @@ impl Pytest {
             ])
             .arg(format!("cache_dir={}", self.workshop.root().join("cache").display()))
             .args(["--test-timeout", &self.timeout.to_string(), "--slow-timeout", "0"])
-            .env("OUTPACE_DOCTOR_PLAN", &file)
-            .env("TMPDIR", self.workshop.temporary())
-            .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
         Ok(command)
@@ -118,15 +125,9 @@ impl Pytest {
         let folder = self.workshop.next()?;
         let file = folder.join("plan.json");
         fs::write(&file, serde_json::json!({ "folder": folder.to_string_lossy() }).to_string())?;
-        let mut command = Command::new(&self.python);
+        let mut command = self.pytest(&file);
         command
-            .arg("-c")
-            .arg(entry(None))
-            .args(&self.args)
             .args(["-p", "outpace.recording.where", "-n", "0", "--collect-only", "-q"])
-            .env("OUTPACE_DOCTOR_PLAN", &file)
-            .env("TMPDIR", self.workshop.temporary())
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut child = self.start(&mut command)?;
