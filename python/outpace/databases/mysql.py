@@ -7,61 +7,23 @@ the session, however that ends. Whoever gets a run's lock may drop what it has l
 from __future__ import annotations
 
 import contextlib
-import re
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from . import mysql_copy, mysql_drivers
 from .errors import DatabaseError, InUse
 from .mysql_drivers import identifier, literal, use
+from .server import SqlServer
 from .sessions import ServerError, Session
 
-if TYPE_CHECKING:
-    from .urls import Url
-
-_CLONE = re.compile(r".*_outpace_(?P<owner>[0-9a-f]{10}_[0-9a-f]{6})_.+", re.S)
 _LOCK_SECONDS = 86400
 _NO_RIGHT = ("1044", "1142", "1227")
 _NO_ENTRY = ("1045", "1698", "2059", "1251")
 _WAITED = "1205"
 
 
-class Mysql:
-    """The server behind an address, and what a run may do there. Connects when first asked something."""
-
-    def __init__(self, url: Url, table: str) -> None:
-        self.url = url
-        self.table = table
-        self._session: Session | None = None
-        self._mark = f"{zlib.crc32(table.encode()) & 0xFFFFFF:06x}"
-
-    # -- names: at most 64 characters
-
-    @property
-    def _base(self) -> str:
-        return re.sub(r"\W", "_", self.url.database.lower(), flags=re.ASCII)[:18]
-
-    def clone_name(self, run: str, worker: str) -> str:
-        return f"{self._base}_outpace_{self._owner(run)}_{worker}"[:64]
-
-    def template_name(self, key: str) -> str:
-        return f"{self._base}_outpace_tpl_{self._mark}_{key[:16]}"
-
-    def _owner(self, run: str) -> str:
-        """A run has a lock for each of its tables."""
-        return f"{run}_{self._mark}"
-
-    def address(self, name: str) -> str:
-        return self.url.with_database(name)
-
-    # -- the session
-
-    @property
-    def session(self) -> Session:
-        if self._session is None:
-            self._session = self._connect()
-        return self._session
+class Mysql(SqlServer):
+    longest = 64
 
     def _connect(self) -> Session:
         try:
@@ -72,11 +34,6 @@ class Mysql:
                 raise DatabaseError(f"the server refuses {where}: {error}. Correct user and password") from error
             advice = "Start the server, or correct the address"
             raise DatabaseError(f"cannot connect to {where}: {error}. {advice}") from error
-
-    def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
 
     def version(self) -> str:
         return str(self.session.query("select version()")[0][0])
@@ -127,34 +84,13 @@ class Mysql:
         """Until ``close``, or the end of this process."""
         self._lock(self._owner(run), _LOCK_SECONDS)
 
-    def sweep(self) -> list[str]:
-        """Drop what runs that are over have left; returns the names."""
-        clones: dict[str, list[str]] = {}
-        for name in self._names("_outpace_"):
-            found = _CLONE.fullmatch(name)
-            if found is not None:
-                clones.setdefault(found["owner"], []).append(name)
-        dropped = []
-        for owner, names in clones.items():
-            if self._is_held(owner):
-                continue
-            if self._lock(owner, 0):
-                try:
-                    dropped += [name for name in names if self._drop(name)]
-                finally:
-                    self._unlock(owner)
-        return dropped
-
-    def drop_run(self, run: str) -> None:
-        for name in self._names(f"_outpace_{self._owner(run)}_"):
-            self._drop(name)
-
     def _lock(self, name: str, seconds: int) -> bool:
         return bool(self.session.query(f"select get_lock({literal('outpace_' + name)}, {seconds})")[0][0])
 
-    def _is_held(self, name: str) -> bool:
-        """Also by this session, which would get it again."""
-        return self.session.query(f"select is_used_lock({literal('outpace_' + name)})")[0][0] is not None
+    def _try_lock(self, owner: str) -> bool:
+        """Not where this session has it already: it would get it again."""
+        is_held = self.session.query(f"select is_used_lock({literal('outpace_' + owner)})")[0][0] is not None
+        return not is_held and self._lock(owner, 0)
 
     def _unlock(self, name: str) -> None:
         self.session.query(f"select release_lock({literal('outpace_' + name)})")

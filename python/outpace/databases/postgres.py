@@ -7,64 +7,25 @@ server lets go of it with the session, however that ends. Whoever gets a run's l
 from __future__ import annotations
 
 import contextlib
-import re
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from . import drivers
 from .drivers import identifier, literal
 from .errors import DatabaseError, InUse
+from .server import SqlServer
 from .sessions import ServerError, Session, patiently
-
-if TYPE_CHECKING:
-    from .urls import Url
 
 MAINTENANCE = "postgres"
 # The first of the two numbers of an advisory lock says what it is for.
 _RUN, _TEMPLATE = 0x6F757470, 0x6F757471
-_CLONE = re.compile(r".*_outpace_(?P<owner>[0-9a-f]{10}_[0-9a-f]{6})_.+", re.S)
 _IN_USE, _NO_DATABASE, _DUPLICATE, _NO_RIGHT = "55006", "3D000", "42P04", "42501"
 # The first versions that drop a database under its users' feet, and that may end a session which does nothing.
 _WITH_FORCE, _ENDS_IDLE_SESSIONS = 130000, 140000
 
 
-def base_name(database: str) -> str:
-    """How names begin: names of databases have at most 63 bytes."""
-    return re.sub(r"\W", "_", database.lower(), flags=re.ASCII)[:18]
-
-
-class Postgres:
-    """The server behind an address, and what a run may do there. Connects when first asked something."""
-
-    def __init__(self, url: Url, table: str) -> None:
-        self.url = url
-        self.table = table
-        self._session: Session | None = None
-        self._mark = f"{zlib.crc32(table.encode()) & 0xFFFFFF:06x}"
-
-    # -- names
-
-    def clone_name(self, run: str, worker: str) -> str:
-        return f"{base_name(self.url.database)}_outpace_{self._owner(run)}_{worker}"[:63]
-
-    def template_name(self, key: str) -> str:
-        return f"{base_name(self.url.database)}_outpace_tpl_{self._mark}_{key[:16]}"
-
-    def _owner(self, run: str) -> str:
-        """A run has a lock for each of its tables."""
-        return f"{run}_{self._mark}"
-
-    def address(self, name: str) -> str:
-        return self.url.with_database(name)
-
-    # -- the session
-
-    @property
-    def session(self) -> Session:
-        if self._session is None:
-            self._session = self._connect()
-        return self._session
+class Postgres(SqlServer):
+    longest = 63
 
     def _connect(self) -> Session:
         try:
@@ -79,11 +40,6 @@ class Postgres:
                 raise DatabaseError(f"the server refuses {where}: {error}. Correct user and password") from error
             advice = "Start the server, or correct the address"
             raise DatabaseError(f"cannot connect to {where}: {error}. {advice}") from error
-
-    def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
 
     def version(self) -> str:
         return str(self.session.query("show server_version_num")[0][0])
@@ -144,26 +100,11 @@ class Postgres:
             self.session.query("set idle_session_timeout = 0")
         self.session.query(f"select pg_advisory_lock({_RUN}, {_number(self._owner(run))})")
 
-    def sweep(self) -> list[str]:
-        """Drop what runs that are over have left; returns the names."""
-        clones: dict[str, list[str]] = {}
-        for name in self._names("_outpace_"):
-            found = _CLONE.fullmatch(name)
-            if found is not None:
-                clones.setdefault(found["owner"], []).append(name)
-        dropped = []
-        for owner, names in clones.items():
-            lock = f"{_RUN}, {_number(owner)}"
-            if self.session.query(f"select pg_try_advisory_lock({lock})")[0][0]:
-                try:
-                    dropped += [name for name in names if self._drop(name)]
-                finally:
-                    self.session.query(f"select pg_advisory_unlock({lock})")
-        return dropped
+    def _try_lock(self, owner: str) -> bool:
+        return bool(self.session.query(f"select pg_try_advisory_lock({_RUN}, {_number(owner)})")[0][0])
 
-    def drop_run(self, run: str) -> None:
-        for name in self._names(f"_outpace_{self._owner(run)}_"):
-            self._drop(name)
+    def _unlock(self, owner: str) -> None:
+        self.session.query(f"select pg_advisory_unlock({_RUN}, {_number(owner)})")
 
     def _names(self, part: str) -> list[str]:
         having = f"strpos(datname::text, {literal(part)}) > 0"
