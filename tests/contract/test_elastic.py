@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -69,6 +72,38 @@ def test_grows_while_tests_wait(project: Project, dist: str) -> None:
     assert run.ret == 0, run.out
     assert run.counts == {"passed": 9}
     run.match("outpace *up to * while tests wait*", "outpace: up to * workers while tests waited, CPU *% busy")
+
+
+@pytest.fixture
+def full_cpu(few_cores: object) -> Iterator[None]:
+    """Other programs take all that there is."""
+    computing = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    yield
+    for each in computing:
+        each.kill()
+        each.wait()
+
+
+@pytest.mark.usefixtures("full_cpu")
+def test_who_sleeps_in_a_test_keeps_no_place_however_full_the_cpu_is(project: Project) -> None:
+    """The first five wait for the last one."""
+    project.files(
+        test_a="""
+        import pathlib, time
+        import pytest
+        done = pathlib.Path("done")
+        @pytest.mark.parametrize("number", range(5))
+        def test_hangs(number):
+            while not done.exists():
+                time.sleep(0.05)
+        @pytest.mark.parametrize("number", range(20))
+        def test_works(number): pass
+        def test_is_last(): done.touch()
+        """
+    )
+    run = project.run("-nauto", "--test-timeout=60")
+    assert run.ret == 0, run.out
+    assert run.counts == {"passed": 26}
 
 
 @pytest.mark.usefixtures("few_cores")

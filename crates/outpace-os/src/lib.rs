@@ -47,7 +47,7 @@ pub use messages::{
 };
 pub use native::native_state;
 pub use proc::{ProcessFacts, facts, oom_kills};
-pub use process_tree::{children, descendants};
+pub use process_tree::{TreeUsage, children, descendants, tree_usage};
 pub use reap::{Exit, become_subreaper, from_wait_status, has_children, reap};
 pub use service::{
     SIGCONT, SIGTSTP, drain, ignored_signals, leave_terminal, lock_now, watch_for_its_end,

@@ -70,7 +70,9 @@ fn oom_kill_count(text: &str) -> Option<u64> {
 pub(crate) struct Stat {
     pub(crate) state: char,
     pub(crate) parent: Pid,
-    cpu_ticks: u64,
+    pub(crate) cpu_ticks: u64,
+    /// Of its children that have ended and were waited for, and of theirs.
+    pub(crate) children_ticks: u64,
     threads: u32,
     /// When it started, in ticks since the machine did.
     pub(crate) started_ticks: u64,
@@ -91,6 +93,7 @@ impl Stat {
             state: field(3)?.chars().next()?,
             parent: Pid(field(4)?.parse().ok()?),
             cpu_ticks: ticks(14)?.saturating_add(ticks(15)?),
+            children_ticks: ticks(16)?.saturating_add(ticks(17)?),
             threads: field(20)?.parse().ok()?,
             started_ticks: ticks(22)?,
             rss_pages: field(24)?.parse().ok()?,

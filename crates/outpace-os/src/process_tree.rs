@@ -4,6 +4,9 @@
 //! again until [`crate::has_children`] says no.
 
 use std::fs;
+use std::path::Path;
+
+use rustix::param::clock_ticks_per_second;
 
 use crate::proc::Stat;
 use crate::signal::Pid;
@@ -12,7 +15,7 @@ use crate::signal::Pid;
 /// not there.
 pub fn children() -> Vec<Pid> {
     let own = Pid::current();
-    children_by_thread().unwrap_or_else(|| {
+    children_by_thread("self").unwrap_or_else(|| {
         processes().into_iter().filter(|(_, parent)| *parent == own).map(|(pid, _)| pid).collect()
     })
 }
@@ -33,10 +36,43 @@ pub fn descendants(of: Pid) -> Vec<Pid> {
     found
 }
 
+/// What a process and everything below it has used of the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TreeUsage {
+    /// User and system, of those that live and of those that were waited for. Two readings show what was used between.
+    pub cpu_seconds: f64,
+    /// One of them has a core or wants one, or sleeps where nothing can wake it: the disk is at work for it.
+    pub is_running: bool,
+}
+
+/// What `root` and the processes below it have used. `None` where the kernel does not list children, or the process is
+/// gone. A process whose parent has died is not below it any more.
+pub fn tree_usage(root: Pid) -> Option<TreeUsage> {
+    let mut ticks = 0;
+    let mut is_running = false;
+    let mut rest = vec![root];
+    while let Some(pid) = rest.pop() {
+        let folder = pid.to_string();
+        let stat = fs::read(Path::new("/proc").join(&folder).join("stat")).ok();
+        let Some(stat) = stat.and_then(|stat| Stat::parse(&stat)) else {
+            if pid == root {
+                return None;
+            }
+            continue;
+        };
+        ticks += stat.cpu_ticks + stat.children_ticks;
+        is_running |= matches!(stat.state, 'R' | 'D');
+        rest.extend(children_by_thread(&folder)?);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "ticks of some processes are far below 2^52")]
+    let cpu_seconds = ticks as f64 / clock_ticks_per_second() as f64;
+    Some(TreeUsage { cpu_seconds, is_running })
+}
+
 /// The kernel's own list, where it is built with one: cheap however many processes the machine runs.
-fn children_by_thread() -> Option<Vec<Pid>> {
+fn children_by_thread(process: &str) -> Option<Vec<Pid>> {
     let mut found = Vec::new();
-    for thread in fs::read_dir("/proc/self/task").ok()?.flatten() {
+    for thread in fs::read_dir(Path::new("/proc").join(process).join("task")).ok()?.flatten() {
         match fs::read_to_string(thread.path().join("children")) {
             Ok(list) => {
                 found.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok().map(Pid)));

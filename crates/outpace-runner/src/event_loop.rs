@@ -26,6 +26,7 @@ use crate::looking::Lookout;
 use crate::memory::{self, Gauge};
 use crate::processes::{self, ForkedTemplate};
 use crate::reader::Input;
+use crate::sleepers::Sleepers;
 
 /// Why the coordinator could not do its work at all.
 #[derive(Debug, Error)]
@@ -97,6 +98,7 @@ pub(crate) struct Engine {
     pub(crate) historian: Historian,
     /// Made when it is first read.
     pub(crate) meter: Option<Meter>,
+    pub(crate) sleepers: Sleepers,
     pub(crate) gauge: Gauge,
     pub(crate) inputs: UnboundedReceiver<Input>,
     pub(crate) to_inputs: UnboundedSender<Input>,
@@ -135,6 +137,7 @@ impl Engine {
             forked_template,
             historian: Historian::default(),
             meter: None,
+            sleepers: Sleepers::default(),
             gauge: Gauge::default(),
             inputs,
             to_inputs,

@@ -20,6 +20,7 @@ mod memory;
 mod processes;
 mod reader;
 mod readings;
+mod sleepers;
 
 pub use event_loop::{RunnerError, serve};
 pub use processes::ForkedTemplate;

@@ -25,17 +25,22 @@ pub(crate) struct Lookout(BTreeMap<Peer, Sight>);
 impl Lookout {
     /// Looks at a lane; `Some` when it says something new.
     pub(crate) fn look(&mut self, peer: Peer, board: &Board, lane: u32) -> Option<Sight> {
-        let sight = Sight {
-            sequence: board.sequence(lane),
-            item: board.item(lane).map(ItemIndex),
-            phase: board.phase(lane),
-            answered: board.answered(lane),
-        };
+        let sight = sight(board, lane);
         (self.0.insert(peer, sight) != Some(sight)).then_some(sight)
     }
 
     pub(crate) fn forget(&mut self, peer: Peer) {
         self.0.remove(&peer);
+    }
+}
+
+/// What a lane shows now.
+pub(crate) fn sight(board: &Board, lane: u32) -> Sight {
+    Sight {
+        sequence: board.sequence(lane),
+        item: board.item(lane).map(ItemIndex),
+        phase: board.phase(lane),
+        answered: board.answered(lane),
     }
 }
 

@@ -1,27 +1,32 @@
 //! What the event loop reads of the machine and of its processes now and then, made into events.
 
+use std::time::Instant;
+
 use outpace_model::{ItemIndex, Phase, WorkerIndex};
 use outpace_os::{Exit, Pid, name_of, offer_to_memory_killer};
-use outpace_supervise::{Event, Load, Peer};
+use outpace_supervise::{Event, Load, Peer, Sight};
 
 use crate::event_loop::Engine;
 use crate::load::{Meter, Reading};
+use crate::looking::sight;
 use crate::memory::Living;
 
 impl Engine {
     pub(crate) fn measure(&mut self) {
-        let in_setup = self.lanes.iter().filter_map(|(peer, lane)| match peer {
-            Peer::Worker(worker) if matches!(self.board.phase(*lane), Phase::Start | Phase::Setup) => {
-                Some(*worker)
-            }
-            _ => None,
-        });
-        let in_setup = in_setup.collect();
+        let at = |(worker, pid)| {
+            let lane = self.lanes.get(&self.run.peer_of(worker))?;
+            Some((worker, pid, sight(&self.board, *lane)))
+        };
+        let workers: Vec<(WorkerIndex, i32, Sight)> = self.run.living().filter_map(at).collect();
+        let in_setup =
+            |(_, _, sight): &&(WorkerIndex, i32, Sight)| matches!(sight.phase, Phase::Start | Phase::Setup);
+        let in_setup = workers.iter().filter(in_setup).map(|(worker, ..)| *worker).collect();
+        let asleep = self.sleepers.among(&workers, Instant::now());
         if let Some(reading) =
             self.meter.get_or_insert_with(Meter::new).read(&self.run.worker_pids(), self.gauge.left())
         {
             let Reading { span, cores, idle, room } = reading;
-            self.handle(Event::Load(Load { span, cores, idle, room, in_setup }));
+            self.handle(Event::Load(Load { span, cores, idle, room, in_setup, asleep }));
         }
     }
 

@@ -66,6 +66,11 @@ impl Cores {
         items.iter().position(computes).map_or(items.len(), |first| first.max(1))
     }
 
+    /// Whether a test may have to go back that was taken for a worker.
+    pub(crate) fn are_taken_in_turns(&self) -> bool {
+        self.count > 0 && !self.computing.is_empty()
+    }
+
     pub(crate) fn computes(&self, item: ItemIndex) -> bool {
         self.lasts(item).is_some()
     }

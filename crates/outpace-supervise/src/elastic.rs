@@ -80,11 +80,21 @@ impl Run {
         let works = |worker: &Worker| {
             worker.is_live() && (worker.stage == Stage::Starting || !worker.granted.is_empty())
         };
-        let at_work =
-            self.workers.iter().filter(|(index, worker)| works(worker) && !self.is_held(**index)).count();
+        let sleeps = |index: &WorkerIndex, worker: &Worker| {
+            load.asleep.contains(index) && (worker.has_finished_any || !load.in_setup.contains(index))
+        };
+        let (asleep, at_work): (Vec<_>, Vec<_>) = self
+            .workers
+            .iter()
+            .filter(|(index, worker)| works(worker) && !self.is_held(**index))
+            .partition(|(index, worker)| sleeps(index, worker));
+        // What is left may be for nobody else.
+        let waits = |worker: &Worker| worker.asking == Some(Asking::Idle);
+        let is_replaced = self.can_fork() && !live().any(waits);
         Census {
             live: u32::try_from(live().count()).unwrap_or(u32::MAX),
-            at_work: u32::try_from(at_work).unwrap_or(u32::MAX),
+            at_work: u32::try_from(at_work.len()).unwrap_or(u32::MAX),
+            asleep: if is_replaced { u32::try_from(asleep.len()).unwrap_or(u32::MAX) } else { 0 },
             pending: u32::try_from(pending).unwrap_or(u32::MAX),
             is_steady,
         }

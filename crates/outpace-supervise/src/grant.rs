@@ -44,6 +44,7 @@ impl Run {
         let paused = self.is_paused() && !self.debugging.concerns(self.peer_of(index));
         let active = self.workers.values().filter(|worker| worker.stage == Stage::Active).count();
         let recycled = self.is_recycled(index);
+        let in_turns = self.cores.are_taken_in_turns();
         let Some(worker) = self.workers.get_mut(&index) else { return };
         let items = match &mut self.scheduler {
             // With its limit lifted it would start what was taken from it and given to others.
@@ -52,7 +53,9 @@ impl Run {
                     && !paused
                     && worker.stage == Stage::Active
                     && !worker.limited
-                    && !recycled =>
+                    && !recycled
+                    // A unit would be this worker's though it went back as a whole.
+                    && (scheduler.is_revocable() || !in_turns) =>
             {
                 scheduler.take_ahead(index, worker.pace.batch(scheduler.pending(), active))
             }

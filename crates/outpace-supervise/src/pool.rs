@@ -66,6 +66,8 @@ pub struct Load {
     pub room: u32,
     /// Workers that are still in the set-up of a test.
     pub in_setup: Vec<WorkerIndex>,
+    /// Workers that have used no CPU in their test for a while.
+    pub asleep: Vec<WorkerIndex>,
 }
 
 /// What the pool sees of the run.
@@ -73,8 +75,10 @@ pub struct Load {
 pub(crate) struct Census {
     /// Workers that have not ended.
     pub(crate) live: u32,
-    /// Those of them that are at tests, or soon will be, and are not held.
+    /// Those of them that are at tests, or soon will be, and neither are held nor sleep.
     pub(crate) at_work: u32,
+    /// Those that sleep in a test.
+    pub(crate) asleep: u32,
     /// Tests that nobody holds.
     pub(crate) pending: u32,
     /// Every live worker is busy with a test whose fixtures are there: what the CPU does now is what it would go on
@@ -208,12 +212,15 @@ impl Pool {
         if idle < FULL && census.live > self.base + held && census.at_work > self.base {
             return Change::Hold;
         }
-        let wanted = fitting
-            .min(census.live)
-            .min(self.most.saturating_sub(census.live))
-            .min(census.pending)
-            .min(load.room);
-        let pays = wanted > 0 && held == 0 && self.expected == 0 && census.is_steady && idle > WASTE;
+        let more = self.most.saturating_sub(census.live).min(census.pending).min(load.room);
+        let replaced = census.asleep.min(self.base.saturating_sub(census.at_work)).min(more);
+        let is_free = held == 0 && self.expected == 0;
+        // However full it is: what sleeps takes no core, and perhaps never ends.
+        if is_free && replaced > 0 && (census.at_work == 0 || self.is_worth_it(census)) {
+            return Change::Grow(replaced);
+        }
+        let wanted = fitting.min(census.live).min(more);
+        let pays = wanted > 0 && is_free && census.is_steady && idle > WASTE;
         if pays && self.is_worth_it(census) { Change::Grow(wanted) } else { Change::None }
     }
 

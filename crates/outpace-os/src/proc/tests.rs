@@ -6,7 +6,7 @@ use super::{Stat, oom_kill_count, oom_kills_from};
 use crate::signal::Pid;
 
 const AFTER_NAME: &str =
-    " S 41 4242 4242 0 -1 4194560 2095 0 3 0 250 50 0 0 20 0 7 0 81723 231563264 3107 1844674 1";
+    " S 41 4242 4242 0 -1 4194560 2095 0 3 0 250 50 7 4 20 0 7 0 81723 231563264 3107 1844674 1";
 
 #[test]
 fn stat_is_read_after_the_last_parenthesis() {
@@ -16,6 +16,7 @@ fn stat_is_read_after_the_last_parenthesis() {
             state: 'S',
             parent: Pid(41),
             cpu_ticks: 300,
+            children_ticks: 11,
             threads: 7,
             started_ticks: 81723,
             rss_pages: 3107,

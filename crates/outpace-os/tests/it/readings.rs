@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use outpace_os::{
     Pid, ProcessFacts, Signal, children, descendants, ended_children_cpu_seconds, facts, is_alive, kill,
-    oom_kills, spawn, usable_cpus,
+    oom_kills, spawn, tree_usage, usable_cpus,
 };
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -66,6 +66,29 @@ fn what_children_used_counts_once_they_are_reaped() {
     kill(grandchild, Signal::Kill).unwrap();
     end(computing);
     assert!(ended_children_cpu_seconds() - before > 0.15, "the shell waited for it");
+}
+
+#[test]
+fn a_tree_uses_what_all_its_processes_use_and_have_used() {
+    let _alone = alone();
+    let sleeping = spawn(sh("sleep 100 & wait")).unwrap();
+    until("the tree to be complete", || descendants(sleeping).len() == 1);
+    until("it to sleep", || tree_usage(sleeping).is_some_and(|usage| !usage.is_running));
+
+    let top = spawn(sh("(while :; do :; done) & wait; sleep 100")).unwrap();
+    let used = || tree_usage(top).unwrap().cpu_seconds;
+    until("the grandchild to compute", || used() > 0.2);
+    assert!(tree_usage(top).unwrap().is_running);
+    assert!(facts(top).cpu_seconds.unwrap() < 0.1, "the shell itself sleeps");
+    let before = used();
+    kill(descendants(top)[0], Signal::Kill).unwrap();
+    until("the shell to have waited for it", || !tree_usage(top).unwrap().is_running);
+    assert!(used() >= before);
+
+    kill(descendants(sleeping)[0], Signal::Kill).unwrap();
+    end(sleeping);
+    assert_eq!(tree_usage(sleeping), None);
+    assert_eq!(tree_usage(Pid(-1)), None);
 }
 
 #[test]

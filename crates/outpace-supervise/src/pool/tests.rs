@@ -8,11 +8,11 @@ use super::{Census, Change, Load, Pool, Work};
 const CORES: f64 = 2.0;
 
 fn load(idle: f64) -> Load {
-    Load { span: 0.1, cores: CORES, idle, room: 1000, in_setup: Vec::new() }
+    Load { span: 0.1, cores: CORES, idle, room: 1000, in_setup: Vec::new(), asleep: Vec::new() }
 }
 
 fn census(live: u32, pending: u32) -> Census {
-    Census { live, at_work: live, pending, is_steady: true }
+    Census { live, at_work: live, asleep: 0, pending, is_steady: true }
 }
 
 /// Feeds the same reading until something changes, for two seconds at most.
@@ -68,7 +68,7 @@ fn an_expensive_fixture_is_not_paid_for_a_short_rest() {
 #[test]
 fn nothing_grows_while_a_worker_is_not_yet_at_work() {
     let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
-    let starting = Census { live: 2, at_work: 2, pending: 400, is_steady: false };
+    let starting = Census { is_steady: false, ..census(2, 400) };
     assert_eq!(settle(&mut pool, &load(CORES), starting, &mut now), Change::None);
 }
 
@@ -88,22 +88,27 @@ proptest! {
     fn limits_hold(
         base in 1_u32..5,
         extra in 0_u32..40,
-        readings in proptest::collection::vec((0.0..4.0_f64, 0_u32..50, 0_u32..500, any::<bool>()), 1..80),
+        readings in proptest::collection::vec((0.0..4.0_f64, 0_u32..50, 0_u32..500, any::<bool>(), 0_u32..4), 1..80),
     ) {
         let most = base + extra;
         let (mut pool, mut live, mut now) = (Pool::new(base, most), base, Duration::ZERO);
         let mut changed = None;
-        for (idle, room, pending, is_steady) in readings {
+        for (idle, room, pending, is_steady, asleep) in readings {
             now += Duration::from_millis(50);
             let load = Load { room, ..load(idle) };
-            let change = pool.decide(&load, Census { live, at_work: live, pending, is_steady }, now);
+            let held = u32::try_from(pool.held.len()).expect("few");
+            let asleep = asleep.min(live - held);
+            let at_work = live - held - asleep;
+            let change = pool.decide(&load, Census { live, at_work, asleep, pending, is_steady }, now);
             if change != Change::None {
                 prop_assert!(changed.is_none_or(|at| now >= at + super::SETTLE));
                 changed = Some(now);
             }
             match change {
                 Change::Grow(count) => {
-                    prop_assert!(is_steady && count >= 1 && count <= pending.min(room).min(live));
+                    prop_assert!(count >= 1 && count <= pending.min(room).min(live));
+                    let replaces = count <= asleep && at_work + count <= base;
+                    prop_assert!(replaces || (is_steady && idle > 0.0));
                     live += count;
                     pool.expected = 0;
                 }
@@ -155,4 +160,26 @@ fn what_is_not_known_is_taken_to_be_as_the_rest() {
     let work = Work::of(&[known(1.0, 0.5), None, known(3.0, 9.0), None]);
     assert_eq!(work, Some(Work { wall: 8.0, cpu: 7.0, longest: 3.0 }));
     assert_eq!(Work::of(&[None]), None);
+}
+
+#[test]
+fn workers_that_sleep_are_replaced_however_full_the_cpu_is() {
+    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let one_sleeps = Census { at_work: 1, asleep: 1, ..census(2, 400) };
+    assert_eq!(settle(&mut pool, &load(0.0), one_sleeps, &mut now), Change::Grow(1));
+    pool.expected = 0;
+    let made_up_for = Census { at_work: 2, asleep: 1, ..census(3, 400) };
+    assert_eq!(settle(&mut pool, &load(0.0), made_up_for, &mut now), Change::None);
+    let all_sleep = Census { at_work: 0, asleep: 3, ..census(3, 400) };
+    assert_eq!(settle(&mut pool, &load(0.0), all_sleep, &mut now), Change::Grow(2));
+    pool.expected = 0;
+    assert_eq!(settle(&mut pool, &Load { room: 0, ..load(0.0) }, all_sleep, &mut now), Change::None);
+}
+
+#[test]
+fn held_ones_go_on_before_others_are_made() {
+    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    pool.held.extend((2..4).map(WorkerIndex));
+    let both_sleep = Census { at_work: 0, asleep: 2, ..census(4, 400) };
+    assert_eq!(settle(&mut pool, &load(0.0), both_sleep, &mut now), Change::Release(2));
 }

@@ -20,7 +20,7 @@ fn script(expected: &[Expected]) -> Script {
     let tests: HashMap<String, Expected> = ids.zip(expected.iter().copied()).collect();
     let known = Recollection { tests, cores: 1.0, ..Recollection::default() };
     let tests = u32::try_from(expected.len()).unwrap_or(0);
-    let load = Load { span: 1.0, cores: 1.0, idle: 1.0, room: 8, in_setup: Vec::new() };
+    let load = Load { span: 1.0, cores: 1.0, idle: 1.0, room: 8, in_setup: Vec::new(), asleep: Vec::new() };
     let mut script = Script::default();
     for event in [
         Event::Controller(FromController::Template { argv: Vec::new() }),

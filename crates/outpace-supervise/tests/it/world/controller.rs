@@ -119,9 +119,13 @@ impl World {
         if self.run.is_elastic() {
             let idle =
                 if calm { 2.0 } else { f64::from(u8::try_from(self.dice.below(21)).expect("small")) / 10.0 };
-            let in_setup = if self.dice.permille(200) { vec![WorkerIndex(0)] } else { Vec::new() };
+            let mut some = |chance| {
+                let index = u32::try_from(self.dice.below(4)).expect("small");
+                if self.dice.permille(chance) { vec![WorkerIndex(index)] } else { Vec::new() }
+            };
+            let (in_setup, asleep) = (some(200), some(300));
             let room = u32::try_from(self.dice.below(20)).expect("small");
-            self.deliver(Event::Load(Load { span: 0.1, cores: 2.0, idle, room, in_setup }));
+            self.deliver(Event::Load(Load { span: 0.1, cores: 2.0, idle, room, in_setup, asleep }));
         }
         if self.dice.permille(self.scenario.faults.hungry) {
             self.find_too_much_used();
