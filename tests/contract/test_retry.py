@@ -50,6 +50,14 @@ def test_passes_alone(project: Project) -> None:
     assert marked.get("name") == "test_meet[0]" and not marked.findall("./failure")
 
 
+@pytest.mark.parametrize("quiet", ["-q", "-qq"])
+def test_what_fails_the_run_is_told_however_quiet_it_is(project: Project, quiet: str) -> None:
+    project.files(test_a=NEVER_TOGETHER, test_b=FINE)
+    run = project.run("-n2", "--retry-alone", quiet)
+    assert run.ret == 1, run.out
+    run.match("*outpace: 1 test fails only in parallel*", "*assert 0 == 1*", "*beside it ran: *")
+
+
 def test_need_not_fail_the_run(project: Project) -> None:
     project.files(test_a=NEVER_TOGETHER, test_b=FINE).ini("outpace_retry = 1\noutpace_only_in_parallel = pass")
     run = project.run("-n2")

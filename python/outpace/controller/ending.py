@@ -208,11 +208,11 @@ class Ending:
         return list(self.summary["not_run"]) if self.summary else []
 
     def summarise(self, terminalreporter: Any) -> None:
-        if self.session.config.option.verbose < 0:
-            return
-        line = elastic.summary_line(self.session.pool, self.session.nodemanager.begins_with)
-        if line is not None:
-            terminalreporter.write_line(line)
+        if self.session.config.option.verbose >= 0:
+            line = elastic.summary_line(self.session.pool, self.session.nodemanager.begins_with)
+            if line is not None:
+                terminalreporter.write_line(line)
+        # As pytest's own failures, what else went wrong is told however quiet it is.
         self.session.retries.summarise(terminalreporter)
         self.session.memory.summarise(terminalreporter)
         for text in self._start_errors[:1]:
