@@ -1,6 +1,6 @@
 //! Reading what is expected, and writing what was seen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,6 +17,8 @@ const RUNS: i64 = 200;
 const DAYS: i64 = 30;
 /// Tests that are kept at most; the ones seen last stay.
 const MOST: i64 = 500_000;
+const STEADY_AFTER: i64 = 20;
+const BROKEN_AFTER: i64 = 3;
 /// It is looked for tests to forget once in so many runs.
 const PRUNE_EVERY: i64 = 16;
 
@@ -55,6 +57,8 @@ pub struct Known {
     pub tests: HashMap<String, Expected>,
     /// By file: what its first test on a worker takes more than the others.
     pub fixtures: HashMap<String, f32>,
+    /// Tests whose outcome has changed from run to run of late.
+    pub unsteady: HashSet<String>,
 }
 
 /// One run of one test.
@@ -95,15 +99,25 @@ pub fn read(path: &Path) -> Result<Known, HistoryError> {
         }
         files.insert(row.get::<_, i64>(0)?, path);
     }
-    let mut statement = connection.prepare("SELECT file, name, wall, cpu FROM test WHERE runs > 0")?;
+    let mut statement =
+        connection.prepare("SELECT file, name, wall, cpu, runs, failures FROM test WHERE runs > 0")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Some(file) = files.get(&row.get::<_, i64>(0)?) else { continue };
         let name = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
         let expected = Expected { wall: seconds(row.get(2)?), cpu: seconds(row.get(3)?) };
-        known.tests.insert([file, name].concat(), expected);
+        let node_id = [file, name].concat();
+        if is_unsteady(row.get(4)?, row.get(5)?) {
+            known.unsteady.insert(node_id.clone());
+        }
+        known.tests.insert(node_id, expected);
     }
     Ok(known)
+}
+
+/// One failure makes a test unsteady for so many runs, and so on. What has failed each time is broken.
+fn is_unsteady(runs: i64, failures: i64) -> bool {
+    failures > 0 && runs <= failures * STEADY_AFTER && (failures < runs || runs < BROKEN_AFTER)
 }
 
 /// Notes what a run taught. Waits a little for another run that writes; both are noted.

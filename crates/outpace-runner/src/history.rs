@@ -88,6 +88,7 @@ fn recollect(path: &Path, folder: &Path) -> Result<Recollection, String> {
     Ok(Recollection {
         tests: known.tests,
         fixtures: known.fixtures,
+        unsteady: known.unsteady,
         conflicts: valid.conflicts,
         dropped: valid.dropped.into_iter().collect(),
         cores: cpus.quota.unwrap_or(count),

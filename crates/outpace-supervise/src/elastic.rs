@@ -158,5 +158,6 @@ impl Run {
             let message = ToController::Pool { workers: pool.peak, busy: pool.busy_share() };
             self.tell(message);
         }
+        self.tell_unsteady();
     }
 }

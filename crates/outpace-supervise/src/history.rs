@@ -2,7 +2,7 @@
 //!
 //! The run waits for an answer for a moment at most: nothing here is needed for correctness.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use outpace_model::{Conflict, Costs, Expected, ItemIndex, Outcome, WorkerIndex};
@@ -23,6 +23,8 @@ pub struct Recollection {
     pub tests: HashMap<String, Expected>,
     /// By file: the seconds that its first test on a worker takes more.
     pub fixtures: HashMap<String, f32>,
+    /// Tests whose outcome has changed from run to run of late.
+    pub unsteady: HashSet<String>,
     /// Tests that are known to be in each other's way.
     pub conflicts: Vec<Conflict>,
     /// Tests that are kept apart no more, because a file has changed since.
@@ -122,7 +124,8 @@ impl Run {
         let expected = self.expected();
         self.history.work = Work::of(&expected);
         if self.may_grow_to > 0 {
-            self.cores.expect(&expected);
+            let unsteady = self.unsteady();
+            self.cores.expect(&expected, &unsteady);
         }
         expected.into_iter().map(|each| each.map(|each| each.wall)).collect()
     }
@@ -141,6 +144,18 @@ impl Run {
         });
         let expected: Vec<Option<Expected>> = expected.collect();
         if expected.iter().any(Option::is_some) { expected } else { Vec::new() }
+    }
+
+    /// Tests of this run whose outcome has changed from run to run of late.
+    fn unsteady(&self) -> HashSet<ItemIndex> {
+        let (Some(known), Some((collection, _))) = (&self.history.known, &self.reference) else {
+            return HashSet::new();
+        };
+        if known.unsteady.is_empty() {
+            return HashSet::new();
+        }
+        let items = (0..).map(ItemIndex).zip(&collection.node_ids);
+        items.filter(|(_, node_id)| known.unsteady.contains(*node_id)).map(|(item, _)| item).collect()
     }
 
     pub(crate) fn observe(&mut self, index: WorkerIndex, item: ItemIndex, failed: bool) {

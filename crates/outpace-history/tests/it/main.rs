@@ -62,6 +62,35 @@ fn recent_runs_weigh_more_and_skipped_ones_nothing() {
 }
 
 #[test]
+fn a_test_that_fails_now_and_then_is_unsteady_until_it_has_passed_for_long() {
+    let (_folder, path) = folder();
+    let failed = || Lesson { outcome: Outcome::Failed, ..lesson("a.py::now_and_then", 1.0) };
+    let is_unsteady = || read(&path).unwrap().unsteady.contains("a.py::now_and_then");
+    note(&path, [lesson("a.py::now_and_then", 1.0), lesson("a.py::fine", 1.0)]);
+    assert!(!is_unsteady());
+    note(&path, [failed(), lesson("a.py::fine", 1.0)]);
+    for _ in 0..18 {
+        assert!(is_unsteady());
+        note(&path, [lesson("a.py::now_and_then", 1.0)]);
+    }
+    assert!(is_unsteady());
+    note(&path, [lesson("a.py::now_and_then", 1.0)]);
+    assert!(!is_unsteady());
+    note(&path, [failed()]);
+    assert!(is_unsteady());
+    assert_eq!(read(&path).unwrap().unsteady.len(), 1);
+}
+
+#[test]
+fn what_has_always_failed_is_broken_not_unsteady() {
+    let (_folder, path) = folder();
+    for runs in 0..4 {
+        assert_eq!(read(&path).unwrap().unsteady.len(), usize::from((1..3).contains(&runs)), "{runs}");
+        note(&path, [Lesson { outcome: Outcome::Failed, ..lesson("a.py::t", 1.0) }]);
+    }
+}
+
+#[test]
 fn what_a_file_costs_beside_its_tests_is_kept_of_the_file() {
     let (_folder, path) = folder();
     let costs = Costs { wall: [1.0, 0.0, 0.0], ..Costs::default() };
