@@ -81,7 +81,9 @@ impl Run {
             worker.is_live() && (worker.stage == Stage::Starting || !worker.granted.is_empty())
         };
         let sleeps = |index: &WorkerIndex, worker: &Worker| {
-            load.asleep.contains(index) && (worker.has_finished_any || !load.in_setup.contains(index))
+            worker.stage == Stage::Active
+                && load.asleep.contains(index)
+                && (worker.has_finished_any || !load.in_setup.contains(index))
         };
         let (asleep, at_work): (Vec<_>, Vec<_>) = self
             .workers
