@@ -141,12 +141,12 @@ def test_stopping_and_going_on(lab: Lab) -> None:
     process = lab.start()
     _worker(lab.folder)
     process.send_signal(signal.SIGTSTP)
-    launcher = psutil.Process(process.pid)
     until = time.monotonic() + 60
-    while launcher.status() != psutil.STATUS_STOPPED and time.monotonic() < until:
+    stopped: list[psutil.Process] = []
+    while len(stopped) < 2 and time.monotonic() < until:  # the launcher, and the controller of the run
         time.sleep(0.01)
-    stopped = [each for each in lab.processes() if each.status() == psutil.STATUS_STOPPED]
-    assert len(stopped) == 2  # the launcher, and the controller of the run
+        stopped = [each for each in lab.processes() if each.status() == psutil.STATUS_STOPPED]
+    assert len(stopped) == 2 and process.pid in [each.pid for each in stopped]
     process.send_signal(signal.SIGCONT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "1 passed" in output
