@@ -26,6 +26,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "outpace-os": frozenset({"outpace-model"}),
     "outpace-compare": frozenset(),
     "outpace-setup": frozenset(),
+    "outpace-watch": frozenset(),
     "outpace-warm": frozenset({"outpace-os"}),
     "outpace": frozenset(
         {
@@ -36,6 +37,7 @@ LAYERS: dict[str, frozenset[str]] = {
             "outpace-runner",
             "outpace-setup",
             "outpace-warm",
+            "outpace-watch",
         }
     ),
     "outpace-runner": frozenset(
@@ -51,11 +53,12 @@ PURE = {
     "outpace-schedule",
     "outpace-setup",
     "outpace-supervise",
+    "outpace-watch",
 }
 PURE_MAY_USE = {"serde", "serde_json", "similar", "thiserror", "toml_edit"}
 UNSAFE = {"outpace-os"}
 
-LICENCES = {"MIT", "Apache-2.0", "Unicode-3.0", "BSD-3-Clause", "Zlib", "Unlicense", "BSL-1.0"}
+LICENCES = {"MIT", "Apache-2.0", "Unicode-3.0", "BSD-3-Clause", "Zlib", "Unlicense", "BSL-1.0", "CC0-1.0", "ISC"}
 # Two versions of a crate are tolerated only with a reason.
 DUPLICATES: dict[str, str] = {"hashbrown": "one of them is of SQLite for WebAssembly, and never built"}
 MOST_LINES = 800

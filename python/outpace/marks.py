@@ -260,6 +260,8 @@ def _is_narrowed(config: pytest.Config) -> bool:
     option = config.option
     if any(getattr(option, name, None) for name in ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")):
         return True
+    if config.pluginmanager.hasplugin("outpace.watching"):
+        return True
     return any("::" in arg or os.path.isfile(arg) for arg in config.args)
 
 

@@ -158,6 +158,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         return
     option = config.option
+    if getattr(option, "looponfail", False):
+        raise pytest.UsageError("-f, --looponfail: xdist gives it up; run `outpace watch` with the other arguments")
     if settings.env:
         from . import worker_env
 

@@ -50,12 +50,12 @@ pub use proc::{ProcessFacts, facts, oom_kills};
 pub use process_tree::{TreeUsage, children, descendants, tree_usage};
 pub use reap::{Exit, become_subreaper, from_wait_status, has_children, reap};
 pub use service::{
-    SIGCONT, SIGTSTP, drain, ignored_signals, leave_terminal, lock_now, watch_for_its_end,
+    SIGCONT, SIGTSTP, drain, ignored_signals, is_shared, leave_terminal, lock_now, watch_for_its_end,
     watch_memory_pressure,
 };
 pub use signal::{Pid, Signal, is_alive, kill, kill_group, name_of};
 pub use socket::{receive_with_fds, send_with_fd, socket_pair};
 pub use spawn::{SpawnSpec, spawn};
 pub use stacks::{ASK_SIGNAL, DUMP_SIGNAL, StackFile, ask};
-pub use terminal::Terminal;
+pub use terminal::{SingleKeys, Terminal, read_now};
 pub use usage::ended_children_cpu_seconds;

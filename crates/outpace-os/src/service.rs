@@ -40,6 +40,13 @@ pub fn watch_for_its_end(folder: &Path) -> io::Result<OwnedFd> {
     Ok(watch)
 }
 
+/// Whether other machines may write to the folder: the kernel does not tell of what they do.
+pub fn is_shared(folder: &Path) -> bool {
+    // NFS, SMB, CIFS, 9p, VirtualBox, FUSE (virtiofs and sshfs among them), as in `linux/magic.h`.
+    const SHARED: [i64; 6] = [0x6969, 0xFE53_4D42, 0xFF53_4D42, 0x0102_1997, 0x786F_4256, 0x6573_5546];
+    rustix::fs::statfs(folder).is_ok_and(|found| SHARED.contains(&(found.f_type & 0xFFFF_FFFF)))
+}
+
 /// Reads away what a descriptor of [`watch_for_its_end`] has.
 pub fn drain(watch: &OwnedFd) {
     let mut bytes = [0; 4096];

@@ -59,6 +59,7 @@ impl Server {
                 }
                 self.save_memory();
                 self.serve_waiting(id);
+                self.collect(id);
             }
             (_, FromLayer::Unusable { why }) => {
                 let kept = record.and_then(|told| Record::new(told).ok());

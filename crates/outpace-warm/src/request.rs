@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Variables that say which shell it is, or what it did before; no layer is thrown away for them.
-pub(crate) const OF_THE_SHELL: [&str; 4] = ["SHLVL", "_", "OLDPWD", "WINDOWID"];
+/// Variables that say which shell it is, or what it did before, and the folder in which `outpace watch` says what to run;
+/// no layer is thrown away for them.
+pub(crate) const OF_THE_SHELL: [&str; 5] = ["SHLVL", "_", "OLDPWD", "WINDOWID", "OUTPACE_WATCH"];
 
 /// What is not text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,11 @@ impl Request {
         key.env.retain(|(name, _)| !OF_THE_SHELL.iter().any(|shell| name == shell));
         key.streams.ignored = Vec::new();
         key
+    }
+
+    /// Whether it is a run of `outpace watch`, which collects only what it is to run.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.env.iter().any(|(name, _)| name == "OUTPACE_WATCH")
     }
 
     /// What a run has that its layers may not have.

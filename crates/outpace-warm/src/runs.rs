@@ -40,7 +40,8 @@ impl Server {
         let age = self.settings.age;
         let Some(chain) = self.chains.get_mut(&id) else { return };
         chain.used = Instant::now();
-        if chain.is_busy() && chain.runs == 0 {
+        let waits_for_nothing = run.request.is_narrow() && matches!(chain.stage, Stage::Ready);
+        if chain.is_busy() && chain.runs == 0 && !waits_for_nothing {
             chain.waiting.push(run);
             return;
         }

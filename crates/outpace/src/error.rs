@@ -38,6 +38,8 @@ pub(crate) enum CommandError {
     PlainRun(String),
     #[error("the run could not be watched: {0}")]
     Watch(io::Error),
+    #[error("watch is for people, and CI is set")]
+    WatchInCi,
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error("{0}")]
@@ -81,6 +83,7 @@ impl CommandError {
                 let folder = file.parent().filter(|_| !file.is_dir()).unwrap_or(file);
                 return Some(format!("outpace init {}", folder.display()));
             }
+            Self::WatchInCi => "run the tests once: outpace; or say that you mean it: outpace --warm watch",
             Self::Setup(error) => return Some(error.hint()),
             _ => return None,
         };

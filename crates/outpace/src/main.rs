@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         let program = if args.is_empty() { OsString::from("outpace") } else { args.remove(0) };
         let cli = cli::parse(program, args);
         match &cli.task {
-            Some(task) => task.run(cli.python.as_deref()),
+            Some(task) => task.run(cli.python.as_deref(), cli.warm),
             None => warm::test(&cli),
         }
     };

@@ -9,6 +9,7 @@ mod scratch;
 mod server;
 mod terminal;
 mod waiting;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,17 +25,19 @@ pub(crate) enum Task {
     Compare(compare::Compare),
     Doctor(doctor::Doctor),
     Server(server::Server),
+    Watch(watch::Watch),
 }
 
 impl Task {
-    /// `python` is what `--python` said.
-    pub(crate) fn run(&self, python: Option<&Path>) -> Result<ExitCode, CommandError> {
+    /// `python` is what `--python` said, `warm` whether `--warm` did.
+    pub(crate) fn run(&self, python: Option<&Path>, warm: bool) -> Result<ExitCode, CommandError> {
         self.name_the_path();
         match self {
             Self::Init(init) => init.run(python),
             Self::Compare(compare) => compare.run(python),
             Self::Doctor(doctor) => doctor.run(python),
             Self::Server(server) => server.run(),
+            Self::Watch(watch) => watch.run(python, warm),
         }
     }
 
@@ -44,6 +47,7 @@ impl Task {
             Self::Compare(_) => "compare",
             Self::Doctor(_) => "doctor",
             Self::Server(_) => "server",
+            Self::Watch(_) => "watch",
         }
     }
 

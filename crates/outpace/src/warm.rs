@@ -31,8 +31,12 @@ pub(crate) fn test(cli: &Cli) -> Result<ExitCode, CommandError> {
 }
 
 fn is_wanted(cli: &Cli, project: &Path) -> bool {
-    let in_ci = env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0");
-    cli.warm || (settings_of(project).warm && !in_ci)
+    cli.warm || (settings_of(project).warm && !in_ci())
+}
+
+/// Whether nobody is there.
+pub(crate) fn in_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
 }
 
 fn handed_over(cli: &Cli, python: &Path, cwd: PathBuf, project: &Path) -> Ended {

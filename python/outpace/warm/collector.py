@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from outpace.worker.session import WorkerSession
 
 _RUN_ID = "PYTEST_XDIST_TESTRUNUID"
+# Which tests a run of `outpace watch` has.
+_WATCH = "outpace_watch"
 # Of what a worker is given: what is put right in each run.
 _OF_THE_RUN = ("basetemp", "measures", "may_be_held", "isolate_early", "per_worker_keys")
 
@@ -201,6 +203,8 @@ class Collected:
         self._starter = starter
         self._given = given
         self.kept = _Kept()
+        # Of what was collected, the run has only some tests.
+        self.has_narrowed = False
 
     def refuse(self, config: pytest.Config, why: str) -> NoReturn:
         fds = []
@@ -268,8 +272,22 @@ class Collected:
         os.environ[_RUN_ID] = run_id
         worker.config.workerinput["testrunuid"] = run_id  # type: ignore[attr-defined]
         pytest_private.move_tmp_paths(worker.config, given["basetemp"])
-        for data in self.kept.said:
+        for data in self.kept.said[:-1]:
             channel.send_bytes(data)
+        plan = given["workerinput"].get(_WATCH)
+        if plan is None:
+            channel.send_bytes(self.kept.said[-1])  # the collection, after which nothing was said
+        else:
+            self._narrow(worker, plan)
+
+    def _narrow(self, worker: WorkerSession, plan: dict[str, Any]) -> None:
+        from outpace.watching import selection
+
+        assert worker.session is not None
+        worker.config.workerinput[_WATCH] = plan  # type: ignore[attr-defined]
+        os.environ.pop("OUTPACE_WATCH", None)
+        worker.session.items[:], _ = selection.split(worker.session.items, plan)
+        self.has_narrowed = True
 
 
 def difference(mine: dict[str, Any], theirs: dict[str, Any]) -> str | None:
@@ -280,7 +298,7 @@ def difference(mine: dict[str, Any], theirs: dict[str, Any]) -> str | None:
     for name in sorted({*mine["environ"], *theirs["environ"]} - {*OF_THE_SHELL, _RUN_ID}):
         if mine["environ"].get(name) != theirs["environ"].get(name):
             return f"the variable {name} is another one in each run"
-    for name in sorted({*mine["workerinput"], *theirs["workerinput"]} - {"testrunuid"}):
+    for name in sorted({*mine["workerinput"], *theirs["workerinput"]} - {"testrunuid", _WATCH}):
         if mine["workerinput"].get(name) != theirs["workerinput"].get(name):
             return f'workerinput["{name}"] is another one in each run'
     return None

@@ -88,4 +88,4 @@ def apply_shell(variables: Sequence[Sequence[str]]) -> None:
     os.environ.update({name: value for name, value in variables})  # noqa: C416
 
 
-OF_THE_SHELL = ("SHLVL", "_", "OLDPWD", "WINDOWID")
+OF_THE_SHELL = ("SHLVL", "_", "OLDPWD", "WINDOWID", "OUTPACE_WATCH")

@@ -150,17 +150,13 @@ class WorkerSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        ids = [item.nodeid for item in session.items]
-        groups = [_group(item) for item in session.items] if self.wants_groups else []
         reasons = self.forkable.reasons(self.config)
-        found = self.config.stash.get(marks_key, None)
-        marks = found.head(session.items) if found is not None else {}
-        if found is not None and found.timeouts:
-            self.limits = {**found.limits(session.items), **self.limits}
-        isolated = self._isolated(session)
-        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
+        isolated = self._tell_collection(session, reasons)
         if self.layer is not None:
             self.layer.hold(self)
+            if self.layer.has_narrowed:
+                self.limits = limits(self.config, session.items)
+                isolated = self._tell_collection(session, [])
         if serve(self, session):
             self.is_worker = True
             if self.live is not None:
@@ -179,6 +175,18 @@ class WorkerSession:
                 self.loop.run()
         self.lane.enter(board.FINISH)
         return True
+
+    def _tell_collection(self, session: pytest.Session, reasons: list[str]) -> Collection[int]:
+        """The tests that run in processes of their own."""
+        ids = [item.nodeid for item in session.items]
+        groups = [_group(item) for item in session.items] if self.wants_groups else []
+        found = self.config.stash.get(marks_key, None)
+        marks = found.head(session.items) if found is not None else {}
+        if found is not None and found.timeouts:
+            self.limits = {**found.limits(session.items), **self.limits}
+        isolated = self._isolated(session)
+        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
+        return isolated
 
     def _isolated(self, session: pytest.Session) -> Collection[int]:
         """The tests that run in processes of their own. Raises ``pytest.UsageError`` where there can be none."""
