@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pexpect
+import psutil
 import pytest
 from lab import OUTPACE, PATIENCE, Lab
 from watching import TELLS, Watching, counts, ran
@@ -287,6 +288,56 @@ def test_signals_end_run_and_watch(
     assert _wait_for(tmp_path / "torn") == "down"
     assert _is_gone(worker)
     it.assert_only_the_server_is_left()
+
+
+_STUCK = """
+import os, pathlib, time, pytest
+@pytest.fixture
+def thing():
+    yield
+    pathlib.Path("../torn").write_text("down")
+    time.sleep(600)
+def test_slow(thing):
+    pathlib.Path("../on").write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+
+
+def test_a_teardown_that_hangs_is_not_waited_for_for_ever(lab: Lab, watch: Start, tmp_path: Path) -> None:
+    lab.write("test_a.py", _STUCK)
+    it = watch("-n", "2")
+    worker = int(_wait_for(tmp_path / "on"))
+    it.process.send("q")
+    _wait_for(tmp_path / "torn")
+    it.process.send("q")
+    time.sleep(0.5)
+    if it.process.isalive():
+        it.process.send("q")
+    assert it.quit(None) == 0
+    assert _is_gone(worker)
+    it.assert_only_the_server_is_left()
+
+
+def test_watch_that_is_killed_takes_the_run_along(lab: Lab, watch: Start, tmp_path: Path) -> None:
+    lab.write("test_a.py", _STUCK)
+    it = watch("-n", "2")
+    worker = int(_wait_for(tmp_path / "on"))
+    it.send(signal.SIGKILL)
+    assert _is_gone(worker)
+    it.assert_only_the_server_is_left()
+
+
+def test_stopped_and_brought_back_it_hears_keys(lab: Lab, watch: Start) -> None:
+    lab.write("test_a.py", "def test_a(): pass\n")
+    it = watch()
+    it.rest()
+    it.send(signal.SIGSTOP)
+    until = time.monotonic() + PATIENCE
+    while psutil.Process(it.pid).status() != psutil.STATUS_STOPPED and time.monotonic() < until:
+        time.sleep(0.01)
+    it.send(signal.SIGCONT)
+    assert counts(it.press("a")) == "1 passed"
+    assert it.quit() == 0
 
 
 def test_ctrl_c_ends_it(lab: Lab, watch: Start) -> None:

@@ -31,6 +31,8 @@ use run::{Ended, Runs};
 /// Saving is over when nothing has changed for this long, and it is not waited for longer than that.
 const QUIET: Duration = Duration::from_millis(30);
 const LONGEST: Duration = Duration::from_millis(300);
+/// What a run gets each time before it is asked more firmly, where nobody is there to do so.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// pytest's exit code for arguments and settings that it does not understand.
 const USAGE: u8 = 4;
 
@@ -80,6 +82,7 @@ impl Watch {
                 has_run: false,
                 code: 0,
                 must_end: false,
+                insists_at: None,
             }
             .go()
             .await
@@ -98,6 +101,7 @@ struct Watching {
     /// The exit code.
     code: u8,
     must_end: bool,
+    insists_at: Option<Instant>,
 }
 
 /// Signals that are heard as long as this lives.
@@ -148,15 +152,17 @@ impl Watching {
                     // In a debugger, it is the debugger's.
                     if self.runs.have_the_terminal() { Vec::new() } else { self.told_to_end(128 + 2) }
                 }
-                _ = signals.terminate.recv() => self.told_to_end(128 + 15),
-                _ = signals.hangup.recv() => self.told_to_end(128 + 1),
+                _ = signals.terminate.recv() => self.told_by_nobody(128 + 15),
+                _ = signals.hangup.recv() => self.told_by_nobody(128 + 1),
+                () = tokio::time::sleep_until(self.insists_at.unwrap_or_else(Instant::now)),
+                    if self.insists_at.is_some() => self.told_by_nobody(self.code),
                 _ = signals.go_on.recv() => {
                     if !self.runs.have_the_terminal() {
                         self.keys.listen();
                     }
                     Vec::new()
                 }
-                _ = signals.child.recv() => self.ended()?,
+                _ = signals.child.recv() => self.ended(),
             };
             is_over = self.act(actions)?;
         }
@@ -194,19 +200,25 @@ impl Watching {
         self.state.pressed(Key::Quit)
     }
 
-    fn ended(&mut self) -> Result<Vec<Action>, CommandError> {
-        let Some(Ended { told, code }) = self.runs.ended()? else { return Ok(Vec::new()) };
+    /// Nobody is there to say it again.
+    fn told_by_nobody(&mut self, code: u8) -> Vec<Action> {
+        self.insists_at = Some(Instant::now() + PATIENCE);
+        self.told_to_end(code)
+    }
+
+    fn ended(&mut self) -> Vec<Action> {
+        let Some(Ended { told, code }) = self.runs.ended() else { return Vec::new() };
         self.keys.listen();
         if code == Some(i32::from(USAGE)) && !self.has_run {
             // Saving a file does not change the arguments.
             self.code = USAGE;
-            return Ok(vec![Action::Quit]);
+            return vec![Action::Quit];
         }
         self.has_run = true;
         if let Some(root) = told.as_ref().map(|told| PathBuf::from(&told.root)) {
             self.files.move_to(&root);
         }
-        Ok(self.state.ended(told))
+        self.state.ended(told)
     }
 
     fn note_root(&mut self) {

@@ -3,15 +3,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
-use outpace_os::Signal;
+use outpace_os::{Exit, Pid, Signal, SpawnSpec};
 use outpace_watch::{Selection, Told};
 use serde_json::json;
 
 use crate::error::CommandError;
 use crate::tasks::scratch::Scratch;
-use crate::tasks::waiting::group_of;
 
 /// Known to `python/outpace/watching`.
 const FOLDER: &str = "OUTPACE_WATCH";
@@ -21,7 +19,7 @@ pub(super) struct Runs {
     python: PathBuf,
     args: Vec<OsString>,
     folder: Scratch,
-    child: Option<Child>,
+    child: Option<Pid>,
     has_terminal: bool,
     asked: usize,
 }
@@ -53,27 +51,28 @@ impl Runs {
         plan["token"] = json!(token);
         let _ = fs::remove_file(self.folder.path("told.json"));
         fs::write(self.folder.path("plan.json"), plan.to_string())?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("--python").arg(&self.python).arg("--warm").args(["-p", PLUGIN]).args(&self.args);
-        command.env(FOLDER, self.folder.as_ref());
-        if debug {
-            command.arg("--pdb");
-        } else {
-            // A process group of its own: Ctrl-C comes to us alone. The keyboard is ours.
-            std::os::unix::process::CommandExt::process_group(&mut command, 0);
-            command.stdin(Stdio::null());
-        }
+        let mut argv = vec![std::env::current_exe()?.into(), "--python".into(), self.python.clone().into()];
+        argv.extend(["--warm", "-p", PLUGIN].map(OsString::from));
+        argv.extend(self.args.iter().cloned());
+        argv.extend(debug.then(|| "--pdb".into()));
         self.asked = 0;
         self.has_terminal = debug;
-        self.child = Some(command.spawn()?);
+        self.child = Some(outpace_os::spawn(SpawnSpec {
+            argv,
+            set_env: vec![(FOLDER.into(), self.folder.as_ref().into())],
+            // The keyboard is ours, and Ctrl-C comes to us alone, but where there is a debugger.
+            stdin_null: !debug,
+            own_group: !debug,
+            die_with_parent: true,
+            ..SpawnSpec::default()
+        })?);
         Ok(())
     }
 
     /// As Ctrl-C does: fixtures are torn down. The second time it ends in haste, the third time at once.
     pub(super) fn cancel(&mut self) {
         self.asked += 1;
-        let Some(child) = &self.child else { return };
-        let group = group_of(child);
+        let Some(group) = self.child else { return };
         let _ = match (self.asked, self.has_terminal) {
             (1 | 2, false) => outpace_os::kill_group(group, Signal::Interrupt),
             // To a debugger an interrupt is a key like others.
@@ -83,23 +82,26 @@ impl Runs {
     }
 
     /// None while it runs, or where none does.
-    pub(super) fn ended(&mut self) -> Result<Option<Ended>, CommandError> {
-        let Some(child) = &mut self.child else { return Ok(None) };
-        let Some(status) = child.try_wait()? else { return Ok(None) };
+    pub(super) fn ended(&mut self) -> Option<Ended> {
+        let ended = outpace_os::reap();
+        let (_, exit) = ended.into_iter().find(|(pid, _)| Some(*pid) == self.child)?;
         self.child = None;
         self.has_terminal = false;
         let told = fs::read_to_string(self.folder.path("told.json"));
         let told = told.ok().and_then(|text| serde_json::from_str(&text).ok());
-        Ok(Some(Ended { told, code: status.code() }))
+        let code = if let Exit::Code(code) = exit { Some(code) } else { None };
+        Some(Ended { told, code })
     }
 }
 
 impl Drop for Runs {
     /// Where something of ours went wrong meanwhile.
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = outpace_os::kill(group_of(&child), Signal::Interrupt);
-            let _ = child.wait();
+        if let Some(child) = self.child.take() {
+            let _ = outpace_os::kill(child, Signal::Interrupt);
+            while outpace_os::is_alive(child) {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
         }
     }
 }
