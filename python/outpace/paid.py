@@ -53,24 +53,26 @@ class Fixtures:
 
     def __init__(self) -> None:
         self._took: dict[Any, list[float]] = {}
-        # Of the set-up that is going on: what others took meanwhile.
-        self._wall = self._cpu = 0.0
+        # Seconds of all set-ups that are over.
+        self.wall = self.cpu = 0.0
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:
         if fixturedef.scope == "function":
             yield
             return
-        before = self._wall, self._cpu
-        self._wall = self._cpu = 0.0
+        others = self.wall, self.cpu
         wall, cpu = _wall(), _cpu()
         yield
-        wall, cpu = _wall() - wall, _cpu() - cpu
+        # Without those that were set up meanwhile.
+        wall = _wall() - wall - (self.wall - others[0])
+        cpu = _cpu() - cpu - (self.cpu - others[1])
         took = self._took.setdefault(fixturedef, [0, 0.0, 0.0])
         took[0] += 1
-        took[1] += wall - self._wall
-        took[2] += cpu - self._cpu
-        self._wall, self._cpu = before[0] + wall, before[1] + cpu
+        took[1] += wall
+        took[2] += cpu
+        self.wall += wall
+        self.cpu += cpu
 
     def told(self, root: Path) -> list[dict[str, Any]]:
         """In microseconds; of each fixture where it is, how often it was set up, and what that took in all."""

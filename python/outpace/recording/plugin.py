@@ -22,6 +22,7 @@ from .lanes import Lanes
 from .plan import Journal, Plan
 
 if TYPE_CHECKING:
+    from .costs import Costs
     from .recorder import Recorder
 
 
@@ -32,7 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[marks.settings_key] = Settings(config.rootpath)
     if plan.narrow:
         _narrow(config, plan)
-    config.pluginmanager.register(Arrangement(config, plan), "outpace-doctor-arrangement")
+    costs = None
+    if plan.record:
+        from .costs import Costs
+
+        costs = Costs(config, plan)
+        config.pluginmanager.register(costs, "outpace-doctor-costs")
+    config.pluginmanager.register(Arrangement(config, plan, costs), "outpace-doctor-arrangement")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Outcomes(config, plan), "outpace-doctor-outcomes")
 
@@ -58,9 +65,10 @@ def _each_its_own(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 class Arrangement:
     """Where tests are collected and run."""
 
-    def __init__(self, config: pytest.Config, plan: Plan) -> None:
+    def __init__(self, config: pytest.Config, plan: Plan, costs: Costs | None) -> None:
         self.config = config
         self.plan = plan
+        self.costs = costs
         self.lengths: list[int] = []
         self._recorder: Recorder | None = None
 
@@ -88,7 +96,7 @@ class Arrangement:
         if self._recorder is None:
             from .recorder import Recorder
 
-            self._recorder = Recorder(self.config, self.plan, self.lengths)
+            self._recorder = Recorder(self.config, self.plan, self.lengths, self.costs)
         self._recorder.begin(item)
         try:
             yield
@@ -115,6 +123,8 @@ class Outcomes:
     """Where tests are reported."""
 
     def __init__(self, config: pytest.Config, plan: Plan) -> None:
+        self.config = config
+        self.plan = plan
         self.journal = Journal(plan.folder, "outcomes")
         about = {
             "root": str(config.rootpath),
@@ -145,6 +155,13 @@ class Outcomes:
     @pytest.hookimpl
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self.journal.write(id="", when="exit", outcome=str(int(exitstatus)), seconds=time.monotonic())
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self) -> None:
+        if self.plan.memory:
+            from .costs import write_memory
+
+            write_memory(self.config, self.plan)
 
 
 def _failure(report: Any) -> dict[str, Any]:
