@@ -43,9 +43,7 @@ class Imports:
 
     def told(self) -> list[dict[str, Any]]:
         """In microseconds, by file."""
-        return [
-            {"path": path, "wall": _micros(wall), "cpu": _micros(cpu)} for path, (wall, cpu) in self._took.items()
-        ]
+        return [{"path": path, "wall": _micros(wall), "cpu": _micros(cpu)} for path, (wall, cpu) in self._took.items()]
 
 
 class Fixtures:

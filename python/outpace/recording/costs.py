@@ -1,4 +1,4 @@
-"""What a run's speed depends on beside its tests: imports, fixtures that outlive a test, what keeps tests apart, memory.
+"""What a run's speed depends on beside its tests: imports, shared fixtures, what keeps tests apart, memory.
 
 Written down for the doctor, which says why the suite is not faster.
 """
