@@ -159,9 +159,7 @@ class Owner:
 
     def has_same_members(self) -> bool:
         try:
-            return self.live == self.copies and all(
-                cache.cache_info().currsize == size for cache, size in self.caches
-            )
+            return self.live == self.copies and all(cache.cache_info().currsize == size for cache, size in self.caches)
         except Exception:
             return False
 
@@ -231,10 +229,9 @@ _versions = functools.lru_cache(maxsize=None)(versions.find)
 
 def _dict_of(target: Any) -> dict[str, Any] | None:
     """What is behind ``vars``: of a class that is a view."""
-    found = vars(target)
-    if type(found) is not dict:
-        found = next((each for each in gc.get_referents(found) if type(each) is dict), None)
-    return found
+    content: Any = vars(target)
+    dicts = [content] if type(content) is dict else [each for each in gc.get_referents(content) if type(each) is dict]
+    return dicts[0] if dicts else None
 
 
 class Attributes:

@@ -7,13 +7,27 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from outpace import marks, paid
 
+from . import touches
 from .plan import Plan
+
+
+class Fixtures(paid.Fixtures):
+    """What they touch may be in use beyond the test, too."""
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:
+        if fixturedef.scope == "function":
+            yield
+        else:
+            with touches.outliving():
+                yield from super().pytest_fixture_setup(fixturedef)
 
 
 class Costs:
@@ -23,7 +37,7 @@ class Costs:
         self._config = config
         self._plan = plan
         self._imports = paid.Imports()
-        self._fixtures = paid.Fixtures()
+        self._fixtures = Fixtures()
         self._before = (0.0, 0.0)
         for each in (self._imports, self._fixtures):
             config.pluginmanager.register(each, f"outpace-doctor-{type(each).__name__.lower()}")
@@ -47,9 +61,11 @@ class Costs:
     def of_fixtures(self) -> dict[str, float]:
         """The seconds that fixtures took since the last call: they are not the test's own."""
         now = self._fixtures.wall, self._fixtures.cpu
+        if now == self._before:
+            return {}
         wall, cpu = (one - other for one, other in zip(now, self._before))
         self._before = now
-        return {"shared": wall, "shared_cpu": cpu} if wall else {}
+        return {"shared": wall, "shared_cpu": cpu}
 
     def fixtures(self) -> list[dict[str, Any]]:
         return self._fixtures.told(self._config.rootpath)

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterable
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,16 +104,6 @@ class Arrangement:
         finally:
             self._recorder.end(item)
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, request: pytest.FixtureRequest) -> Generator[None, Any, None]:
-        if self.plan.record and request.scope != "function":
-            from . import touches
-
-            with touches.outliving():
-                yield
-        else:
-            yield
-
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         if self._recorder is not None:
@@ -126,6 +117,7 @@ class Outcomes:
         self.config = config
         self.plan = plan
         self.journal = Journal(plan.folder, "outcomes")
+        self._waiting: dict[str, str] = {}
         about = {
             "root": str(config.rootpath),
             "cwd": str(config.invocation_params.dir),
@@ -136,16 +128,25 @@ class Outcomes:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        record: dict[str, Any] = {
-            "id": report.nodeid,
-            "when": report.when,
-            "outcome": "passed" if hasattr(report, "wasxfail") else report.outcome,
-            "worker": getattr(getattr(getattr(report, "node", None), "gateway", None), "id", ""),
-            "seconds": report.duration,
-        }
+        worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
+        outcome = "passed" if hasattr(report, "wasxfail") else report.outcome
+        line = (
+            f'{{"id": {_quoted(report.nodeid)}, "when": "{report.when}", "outcome": "{outcome}", '
+            f'"worker": "{worker}", "seconds": {report.duration!r}'
+        )
         if report.failed:
-            record.update(_failure(report))
-        self.journal.write(**record)
+            line += f", {json.dumps(_failure(report))[1:-1]}"
+        # How the call ended can wait for the teardown; that a test has begun cannot: it may be the last that is heard.
+        if report.when == "call" and report.passed:
+            self._flush(worker)
+            self._waiting[worker] = line + "}\n"
+        else:
+            self.journal.write_line(self._waiting.pop(worker, "") + line + "}")
+
+    def _flush(self, worker: str) -> None:
+        line = self._waiting.pop(worker, "")
+        if line:
+            self.journal.write_line(line[:-1])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -154,6 +155,8 @@ class Outcomes:
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, exitstatus: int) -> None:
+        for worker in list(self._waiting):
+            self._flush(worker)
         self.journal.write(id="", when="exit", outcome=str(int(exitstatus)), seconds=time.monotonic())
 
     @pytest.hookimpl(trylast=True)

@@ -87,8 +87,12 @@ class Recorder:
             stop=stop,
             cpu=cpu,
             place=places.of_item(item),
-            touches=[{**each, "private": self._is_private(each["name"])} for each in touched],
-            left=left,
+            **(
+                {"touches": [{**each, "private": self._is_private(each["name"])} for each in touched]}
+                if touched
+                else {}
+            ),
+            **({"left": left} if left else {}),
             **(self.costs.of_fixtures() if self.costs is not None else {}),
         )
         self.order += 1
