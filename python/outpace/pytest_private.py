@@ -193,6 +193,13 @@ def fixture_scope(item: pytest.Item, name: str) -> str:
     return str(getattr(definitions[-1], "scope", "")) if definitions else ""
 
 
+def runner_file() -> str:
+    """The file of the code that runs the phases of a test, as frames name it."""
+    from _pytest import runner
+
+    return runner.runtestprotocol.__code__.co_filename
+
+
 def is_debugger_nested() -> bool:
     """Whether pdb's own ``debug`` command runs a debugger inside of the debugger."""
     pdb = getattr(sys.modules.get("_pytest.debugging"), "pytestPDB", None)

@@ -87,6 +87,7 @@ class Kind:
     W_LEAVE_TERMINAL = 77
     W_ACTING = 85
     W_COSTS = 80
+    W_PAID = 86
     W_EXPOSE = 84
     # coordinator -> template or worker
     INIT = 96

@@ -86,6 +86,51 @@ def test_each_test_has_its_times_and_its_end(sample: Project) -> None:
     }
 
 
+SHARED_COSTS = {
+    "conftest": """
+        import time
+        import pytest
+        @pytest.fixture(scope="session")
+        def server():
+            time.sleep(0.2)
+        @pytest.fixture(scope="session")
+        def application(request):
+            time.sleep(0.1)
+            request.getfixturevalue("server")
+    """,
+    "test_slow_import": """
+        import time
+        time.sleep(0.3)
+        class TestThings:
+            @classmethod
+            def setup_class(cls):
+                time.sleep(0.05)
+            def test_one(self, application): pass
+            def test_two(self, application): pass
+    """,
+    "test_quick_import": "def test_it(application): pass",
+}
+
+
+@pytest.mark.parametrize("workers", ["-n1", "-n3"])
+def test_what_is_paid_once_for_many_tests_is_noted_by_file_and_fixture(project: Project, workers: str) -> None:
+    project.files(**SHARED_COSTS)
+    assert project.run(workers, "--dist=load").counts == {"passed": 3}
+    with closing(sqlite3.connect(project.path / PLACE)) as connection:
+        imports = {path: wall for path, wall, _ in connection.execute("SELECT path, import, import_cpu FROM file")}
+        query = "SELECT name, path, scope, workers, times, wall FROM fixture"
+        fixtures = {name: rest for name, *rest in connection.execute(query)}
+    assert imports["test_slow_import.py"] >= 300_000
+    assert imports["test_slow_import.py"] >= imports["test_quick_import.py"] + 200_000
+    assert fixtures.keys() >= {"server", "application", "setup_class"}
+    path, scope, paid, times, wall = fixtures["server"]
+    assert (path, scope) == ("conftest.py", 4)
+    assert paid == times and (workers != "-n1" or paid == 1) and wall >= 200_000
+    # What it asked for counts for itself.
+    assert fixtures["application"][4] >= 100_000
+    assert fixtures["setup_class"][:2] == ["test_slow_import.py", 1] and fixtures["setup_class"][4] >= 50_000
+
+
 def test_a_crash_is_noted(project: Project) -> None:
     project.files(test_a="import os\ndef test_crash(): os._exit(7)\ndef test_good(): pass\n")
     project.run("-n1")

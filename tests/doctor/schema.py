@@ -10,6 +10,7 @@ _TYPES: dict[str, Any] = {
     "string": str,
     "number": (int, float),
     "integer": int,
+    "boolean": bool,
     "null": type(None),
 }
 _KNOWN = {

@@ -103,6 +103,7 @@ impl<L: Lab> Examination<'_, L> {
                 record: true,
                 lanes: Some(lanes),
                 in_worker: true,
+                memory: seed == 1,
                 ..Plan::default()
             })?;
             failed_once.extend(round.failed().iter().map(|test| test.id.clone()));

@@ -43,7 +43,8 @@ impl<L: Lab> Examination<'_, L> {
             .sort_by_key(|finding| (finding.class == Class::Leak, std::cmp::Reverse(finding.tests.len())));
         report.findings = self.findings;
         if report.stopped.is_none() {
-            report.faster = faster(&self.serial, report.counts.workers);
+            report.faster =
+                faster(&self.serial, &self.parallel, report.counts.workers, self.trials.machine());
         }
         report
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::faster::Machine;
 use crate::finding::{Class, Finding, Report, RuledOut};
 use crate::record::{Plan, Round, Test};
 use crate::thing::Touch;
@@ -13,6 +14,10 @@ pub trait Lab {
     type Error;
     /// Runs pytest once.
     fn run(&mut self, plan: &Plan) -> Result<Round, Self::Error>;
+    /// What it runs on, before the first run.
+    fn machine(&self) -> Machine {
+        Machine::default()
+    }
     /// Says what comes next; a line of its own stays, anything else is replaced by what follows.
     fn say(&mut self, line: &str, stays: bool);
 }

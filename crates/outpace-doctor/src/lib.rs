@@ -7,8 +7,9 @@
 //! - `record`: a run's plan and what comes back; `thing`: what tests share, and when two meet on it.
 //! - `pairings`, `shrink`: who runs beside whom; the smallest set of tests that still shows something.
 //! - `examine`, `baseline`, `trials`, `order`, `parallel`, `latent`: the course of an examination.
-//! - `conclude`, `finding`, `advice`, `overrides`, `confirmed`, `faster`: what it concludes.
-//! - `screen`, `markdown`: how that is told.
+//! - `conclude`, `finding`, `advice`, `overrides`, `confirmed`: what it concludes.
+//! - `faster`, `load`, `wins`: why a run is not faster, and what would help.
+//! - `screen`, `markdown`, `faster_text`: how that is told.
 
 #![warn(missing_docs)]
 
@@ -18,8 +19,10 @@ mod conclude;
 mod confirmed;
 mod examine;
 mod faster;
+mod faster_text;
 mod finding;
 mod latent;
+mod load;
 mod markdown;
 mod order;
 mod overrides;
@@ -30,16 +33,22 @@ mod screen;
 mod shrink;
 mod thing;
 mod trials;
+mod wins;
 
 pub use advice::advice;
 pub use confirmed::Confirmed;
 pub use examine::{Lab, Options, examine, examine_pair};
-pub use faster::{Faster, Longest};
+pub use faster::{
+    Faster, FileImport, HeldApart, Holder, Imports, Longest, Machine, MemoryUse, Resource, SharedFixture,
+    WorkerMemory,
+};
 pub use finding::{Aside, Class, Counts, Finding, Involved, Proof, Report, Reproduction, RuledOut, Side};
+pub use load::{Bound, BoundBy};
 pub use markdown::markdown;
 pub use overrides::{Override, addition, overrides};
 pub use pairings::deal;
-pub use record::{Failure, Names, Outcome, Plan, Round, Test, assemble};
+pub use record::{Costs, Failure, Names, Outcome, Plan, Round, Test, assemble};
 pub use screen::{Shell, screen};
 pub use shrink::shrink;
 pub use thing::{Kind, Left, Meeting, Mode, Thing, Touch, common, meetings};
+pub use wins::Win;

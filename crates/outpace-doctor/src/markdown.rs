@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::faster_text::in_document;
 use crate::finding::{Finding, Report};
 use crate::overrides::addition;
 use crate::screen::{Shell, headline};
@@ -27,7 +28,9 @@ pub fn markdown(report: &Report, shell: &Shell) -> String {
         }
     }
     ruled_out(&mut out, report);
-    faster(&mut out, report);
+    if let Some(faster) = &report.faster {
+        in_document(&mut out, faster, &cell);
+    }
     out
 }
 
@@ -114,27 +117,5 @@ fn ruled_out(out: &mut String, report: &Report) {
     let _ = writeln!(out, "\n## Ruled out\n\nThese meet, and were run side by side without a failure:\n");
     for each in &report.ruled_out {
         let _ = writeln!(out, "- {}: `{}` and `{}`", each.on, each.tests.0, each.tests.1);
-    }
-}
-
-fn faster(out: &mut String, report: &Report) {
-    let Some(faster) = &report.faster else { return };
-    let _ = writeln!(out, "\n## Why it is not faster\n");
-    let _ = writeln!(
-        out,
-        "With {} workers no run can be shorter than {:.1} s. The tests take {:.1} s, of which they wait {:.0} %; the rest of the \
-         serial run takes {:.1} s.\n",
-        faster.workers,
-        faster.limit_seconds,
-        faster.tests_seconds,
-        faster.waiting_share * 100.0,
-        faster.other_seconds
-    );
-    for win in &faster.wins {
-        let _ = writeln!(out, "- {win}");
-    }
-    let _ = writeln!(out, "\n| longest tests | s |\n|---|---|");
-    for test in &faster.longest {
-        let _ = writeln!(out, "| `{}` | {:.2} |", cell(&test.id), test.seconds);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use outpace_model::{Import, SetUp};
 use serde::{Deserialize, Serialize};
 
+use crate::faster::{Resource, WorkerMemory};
 use crate::thing::{Left, Thing, Touch};
 
 /// What one run of pytest is to do.
@@ -22,6 +24,8 @@ pub struct Plan {
     pub slowed: bool,
     /// What to put back before the last test of the lane.
     pub undo: Vec<Thing>,
+    /// Whether to read what workers have in memory.
+    pub memory: bool,
     /// Whether to collect only the files that the lanes name.
     pub narrow: bool,
     /// Whether even one lane is run by a worker.
@@ -74,12 +78,25 @@ pub struct Test {
     pub cpu: f64,
     /// Seconds of its phases, without waiting for a next test.
     pub seconds: f64,
+    /// Of these, and of the CPU seconds, what went into fixtures that others use too.
+    pub shared: (f64, f64),
     /// File and line of its definition.
     pub place: String,
     /// What it touched.
     pub touches: Vec<Touch>,
     /// What it left changed.
     pub left: Vec<Left>,
+}
+
+/// What was collected, and what keeps tests apart.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Costs {
+    /// What collecting each file took.
+    pub imports: Vec<Import>,
+    /// Tests beside which nothing may run.
+    pub serial: Vec<String>,
+    /// Resources that tests need.
+    pub resources: Vec<Resource>,
 }
 
 /// One run of pytest.
@@ -97,6 +114,12 @@ pub struct Round {
     pub left_for_good: Vec<Thing>,
     /// Wall time.
     pub seconds: f64,
+    /// What was collected, and what keeps tests apart.
+    pub costs: Costs,
+    /// What each worker spent on fixtures that tests share.
+    pub fixtures: Vec<(String, SetUp)>,
+    /// What each worker used, if that was asked for.
+    pub memory: Vec<WorkerMemory>,
     /// The last lines that pytest printed.
     pub tail: String,
     /// The test that did not end, and where it was.
@@ -211,6 +234,12 @@ struct TouchLine {
     touches: Vec<Touch>,
     #[serde(default)]
     left: Vec<Left>,
+    #[serde(default)]
+    shared: f64,
+    #[serde(default)]
+    shared_cpu: f64,
+    #[serde(default)]
+    fixtures: Vec<SetUp>,
 }
 
 /// Puts together what the processes of a run wrote: phases in the order in which they were reported, and what was
@@ -261,6 +290,7 @@ pub fn assemble<'a>(
     for line in recorded.filter_map(|line| serde_json::from_str::<TouchLine>(line).ok()) {
         if line.id.is_empty() {
             round.left_for_good.extend(line.left.into_iter().map(|left| left.thing));
+            round.fixtures.extend(line.fixtures.into_iter().map(|each| (line.worker.clone(), each)));
         } else {
             records.entry(line.worker.clone()).or_default().push(line);
         }
@@ -284,6 +314,7 @@ fn fill(test: &mut Test, line: Option<TouchLine>, names: &Names) {
     test.lane = line.lane;
     test.span = (line.start, line.stop);
     test.cpu = line.cpu;
+    test.shared = (line.shared, line.shared_cpu);
     test.place = line.place;
     test.touches = line.touches;
     for touch in &mut test.touches {
@@ -301,6 +332,7 @@ fn started(id: &str) -> Test {
         span: (0.0, 0.0),
         cpu: 0.0,
         seconds: 0.0,
+        shared: (0.0, 0.0),
         place: id.split("::").next().unwrap_or_default().to_owned(),
         touches: Vec::new(),
         left: Vec::new(),

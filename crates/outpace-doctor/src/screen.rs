@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::advice::FIX;
+use crate::faster_text::on_screen;
 use crate::finding::{Class, Finding, Report, Reproduction};
 
 /// How commands are written for the folder that the user is in.
@@ -72,17 +73,7 @@ pub fn screen(report: &Report, shell: &Shell) -> String {
         );
     }
     if let Some(faster) = &report.faster {
-        let _ = writeln!(
-            out,
-            "With {} workers no run can be shorter than {:.1} s (tests take {:.1} s, the longest {:.1} s).",
-            faster.workers,
-            faster.limit_seconds,
-            faster.tests_seconds,
-            faster.longest.first().map_or(0.0, |test| test.seconds)
-        );
-        for win in &faster.wins {
-            let _ = writeln!(out, "  {win}");
-        }
+        on_screen(&mut out, faster);
     }
     out
 }

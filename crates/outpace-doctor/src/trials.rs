@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::examine::Lab;
+use crate::faster::Machine;
 use crate::finding::{Proof, Reproduction};
 use crate::record::{Failure, Plan, Round};
 
@@ -31,6 +32,10 @@ pub(crate) struct Trials<'a, L: Lab> {
 impl<'a, L: Lab> Trials<'a, L> {
     pub(crate) fn new(lab: &'a mut L, budget: usize) -> Self {
         Self { lab, budget, runs: 0, alone: BTreeMap::new(), sound: BTreeMap::new() }
+    }
+
+    pub(crate) fn machine(&self) -> Machine {
+        self.lab.machine()
     }
 
     pub(crate) fn say(&mut self, line: &str, stays: bool) {

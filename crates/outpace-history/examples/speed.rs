@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             is_first_of_worker: test == 0,
             costs: Costs { wall: [1e-4, 3e-4, 1e-4], cpu: [1e-4, 2e-4, 1e-4], ..Costs::default() },
         };
-        let lessons = Lessons { tests: (0..tests).map(lesson).collect(), imports: Vec::new() };
+        let lessons = Lessons { tests: (0..tests).map(lesson).collect(), ..Lessons::default() };
         let mut times = Vec::new();
         for run in 0..3 {
             let start = Instant::now();

@@ -10,6 +10,7 @@
 mod conflicts;
 mod digest;
 mod error;
+mod paid;
 mod print;
 mod schema;
 mod store;

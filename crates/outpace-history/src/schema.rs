@@ -66,6 +66,22 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (conflict, path)
     ) WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE file ADD COLUMN import_cpu INTEGER;
+    CREATE TABLE fixture (
+        path TEXT NOT NULL,      -- the file that defines it, or a plugin's module
+        name TEXT NOT NULL,
+        scope INTEGER NOT NULL,  -- class, module, package, session: 1 to 4
+        seen_run INTEGER NOT NULL,
+        seen_day INTEGER NOT NULL,
+        runs INTEGER NOT NULL,
+        workers INTEGER NOT NULL, -- that paid for it in the last run
+        times INTEGER NOT NULL,  -- it was set up in the last run, by all of them
+        wall INTEGER NOT NULL,   -- one set-up
+        cpu INTEGER NOT NULL,
+        PRIMARY KEY (path, name)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// Opens an existing history to be read; nothing when there is none.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use outpace_model::{Costs, Expected, Outcome};
+use outpace_model::{Costs, Expected, Outcome, Paid};
 use rusqlite::{Connection, Statement, TransactionBehavior, params};
 
-use crate::digest::{Times, digest, micros, seconds};
+use crate::digest::{Times, digest, seconds};
 use crate::error::HistoryError;
+use crate::paid::note_paid;
 use crate::schema::{open, open_or_make};
 
 /// A test is forgotten when so many runs and so many days have passed since it was last seen: somebody who runs one
@@ -22,9 +23,8 @@ const BROKEN_AFTER: i64 = 3;
 /// It is looked for tests to forget once in so many runs.
 const PRUNE_EVERY: i64 = 16;
 
-const NOTE_FILE: &str = "INSERT INTO file (path, import, fixtures) VALUES (?1, ?2, ?3)
+const NOTE_FILE: &str = "INSERT INTO file (path, fixtures) VALUES (?1, ?2)
          ON CONFLICT (path) DO UPDATE SET
-             import = coalesce(import + (excluded.import - import) / 2, excluded.import, import),
              fixtures = coalesce(fixtures + (excluded.fixtures - fixtures) / 2, excluded.fixtures, fixtures)
          RETURNING id";
 
@@ -81,8 +81,8 @@ pub struct Lesson {
 pub struct Lessons {
     /// Its tests, in the order in which they ended.
     pub tests: Vec<Lesson>,
-    /// Files and the seconds that it took to collect them.
-    pub imports: Vec<(String, f32)>,
+    /// What its processes paid once for many tests.
+    pub paid: Paid,
 }
 
 /// What is known; nothing where no run has been noted yet.
@@ -132,17 +132,15 @@ pub fn write(path: &Path, lessons: &Lessons) -> Result<(), HistoryError> {
     for lesson in &lessons.tests {
         by_file.entry(split(&lesson.node_id).0).or_default().push(lesson);
     }
-    for (path, import) in &lessons.imports {
-        note_file(&mut files, path, Some(micros(*import)), None)?;
-    }
     for (path, lessons) in by_file {
         let (times, fixtures) = digest(&lessons);
-        let file = note_file(&mut files, path, None, fixtures)?;
+        let file = note_file(&mut files, path, fixtures)?;
         for (lesson, times) in lessons.into_iter().zip(times) {
             note_test(&mut tests, (file, run, day), lesson, times)?;
         }
     }
     drop((files, tests));
+    note_paid(&transaction, &lessons.paid, run, day)?;
     if run % PRUNE_EVERY == 0 {
         prune(&transaction, run, day)?;
     }
@@ -150,13 +148,8 @@ pub fn write(path: &Path, lessons: &Lessons) -> Result<(), HistoryError> {
     Ok(())
 }
 
-fn note_file(
-    statement: &mut Statement<'_>,
-    path: &str,
-    import: Option<i64>,
-    fixtures: Option<i64>,
-) -> Result<i64, HistoryError> {
-    Ok(statement.query_row(params![path, import, fixtures], |row| row.get(0))?)
+fn note_file(statement: &mut Statement<'_>, path: &str, fixtures: Option<i64>) -> Result<i64, HistoryError> {
+    Ok(statement.query_row(params![path, fixtures], |row| row.get(0))?)
 }
 
 fn note_test(
@@ -198,6 +191,10 @@ fn prune(connection: &Connection, run: i64, day: i64) -> Result<(), HistoryError
             [MOST],
         )?;
     }
+    connection.execute(
+        "DELETE FROM fixture WHERE seen_run < ?1 AND seen_day < ?2",
+        params![run - RUNS, day - DAYS],
+    )?;
     connection.execute("DELETE FROM file WHERE id NOT IN (SELECT file FROM test)", [])?;
     Ok(())
 }

@@ -9,10 +9,12 @@ mod conflict;
 mod cost;
 mod dist;
 mod ids;
+mod paid;
 mod phase;
 
 pub use conflict::{Apart, Conflict};
 pub use cost::{Costs, Expected, Outcome};
 pub use dist::DistMode;
 pub use ids::{ItemIndex, WorkerIndex};
+pub use paid::{Import, Paid, Scope, SetUp};
 pub use phase::Phase;

@@ -122,6 +122,8 @@ pub struct Peak {
     pub resident: u64,
     /// What it shares with nobody.
     pub own: u64,
+    /// Its proportional share (PSS); 0 where it was never read.
+    pub proportional: u64,
 }
 
 /// The memory that a run used, in bytes.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use outpace_model::{Costs, ItemIndex, WorkerIndex};
+use outpace_model::{Costs, ItemIndex, Paid, WorkerIndex};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{Reader, from_json, to_json};
@@ -25,6 +25,7 @@ mod kind {
     pub(super) const LEAVE_TERMINAL: u8 = 77;
     pub(super) const ACTING: u8 = 85;
     pub(super) const COSTS: u8 = 80;
+    pub(super) const PAID: u8 = 86;
     pub(super) const EXPOSE: u8 = 84;
 
     pub(super) const INIT: u8 = 96;
@@ -177,6 +178,8 @@ pub enum FromWorker {
         /// What it took.
         costs: Costs,
     },
+    /// What the process has paid once for many tests: after its collection, and at its end, where a history is kept.
+    Paid(Paid),
     /// The worker wants its next tests. Grants from `position` on were not started and are dropped.
     Ask {
         /// Grants claimed so far.
@@ -239,6 +242,7 @@ impl FromWorker {
                 let cpu = [reader.f32()?, reader.f32()?, reader.f32()?];
                 Self::Costs { item, costs: Costs { skipped, wall, cpu, growth } }
             }
+            kind::PAID => Self::Paid(from_json(frame.kind, &frame.payload)?),
             kind::ASK => Self::Ask { position: reader.u32()?, running: reader.u32()? != 0 },
             kind::EVENT => Self::Event(frame.payload),
             kind::BYE => Self::Bye(frame.payload),
@@ -291,6 +295,7 @@ impl FromWorker {
                     out,
                 );
             }
+            Self::Paid(paid) => Frame::write(kind::PAID, &to_json(paid), out),
             Self::Ask { position, running } => Frame::write_parts(
                 kind::ASK,
                 &[&position.to_le_bytes(), &u32::from(*running).to_le_bytes()],

@@ -68,7 +68,7 @@ impl Engine {
                 }
             }
             Action::Recall { path, root } => self.recall(path, PathBuf::from(root)),
-            Action::Learn(observations) => self.learn(observations),
+            Action::Learn(observations, paid) => self.learn(observations, paid),
             Action::Quit => self.quit = true,
         }
         None

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use outpace_history::{Lesson, Lessons, conflicts, read, write};
+use outpace_model::Paid;
 use outpace_os::{available_memory, usable_cpus};
 use outpace_supervise::{Event, Observation, Recollection};
 
@@ -46,7 +47,7 @@ impl Engine {
         self.handle(Event::Recalled(outcome));
     }
 
-    pub(crate) fn learn(&mut self, observations: Vec<Observation>) {
+    pub(crate) fn learn(&mut self, observations: Vec<Observation>, paid: Paid) {
         let lesson = |each: Observation| {
             Some(Lesson {
                 node_id: self.run.node_id(each.item)?.to_owned(),
@@ -60,7 +61,7 @@ impl Engine {
         let (path, (done, writing)) = (self.historian.path.clone(), sync_channel(1));
         let started = thread::Builder::new().name("history".to_owned()).spawn(move || {
             // Nobody is there any more to be told, and the next run will do.
-            let _ = write(&path, &Lessons { tests, imports: Vec::new() });
+            let _ = write(&path, &Lessons { tests, paid });
             let _ = done.send(());
         });
         self.historian.writing = started.is_ok().then_some(writing);

@@ -41,6 +41,7 @@ struct Process {
     private: u64,
     peak: u64,
     peak_own: u64,
+    peak_proportional: u64,
     /// By how much it grew while each test ran; what a test gave back counts against it.
     growth: BTreeMap<ItemIndex, i64>,
 }
@@ -135,6 +136,7 @@ impl Gauge {
             private: 0,
             peak: 0,
             peak_own: 0,
+            peak_proportional: 0,
             growth: BTreeMap::new(),
         });
         if let Some(item) = living.item {
@@ -161,6 +163,7 @@ impl Gauge {
             let Some(shares) = memory_shares(Pid(*pid)) else { continue };
             process.private = shares.private;
             process.peak_own = process.peak_own.max(process.own());
+            process.peak_proportional = process.peak_proportional.max(shares.proportional);
             together += shares.proportional;
             unshared += process.resident;
         }
@@ -228,7 +231,12 @@ impl Gauge {
 }
 
 fn peak(process: &Process) -> Peak {
-    Peak { worker: process.worker, resident: process.peak, own: process.peak_own }
+    Peak {
+        worker: process.worker,
+        resident: process.peak,
+        own: process.peak_own,
+        proportional: process.peak_proportional,
+    }
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -1,6 +1,6 @@
 //! What can happen to a run, and what it can ask for.
 
-use outpace_model::{Phase, WorkerIndex};
+use outpace_model::{Paid, Phase, WorkerIndex};
 use outpace_protocol::{FromController, FromWorker, ToController, ToWorker, Why};
 
 use crate::history::{Observation, Recollection};
@@ -149,7 +149,7 @@ pub enum Action {
         root: String,
     },
     /// Note in that file what this run taught, beside everything else that is to be done.
-    Learn(Vec<Observation>),
+    Learn(Vec<Observation>, Paid),
     /// The run is over; end the process.
     Quit,
 }

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use outpace_model::{Conflict, Costs, Expected, ItemIndex, Outcome, WorkerIndex};
+use outpace_model::{Conflict, Costs, Expected, ItemIndex, Outcome, Paid, WorkerIndex};
 use outpace_protocol::ToController;
 
 use crate::event::Action;
@@ -64,6 +64,7 @@ pub(crate) struct History {
     /// What the tests of this run add up to, as far as that is known.
     pub(crate) work: Option<Work>,
     observations: Vec<Observation>,
+    paid: Paid,
 }
 
 impl History {
@@ -183,6 +184,17 @@ impl Run {
         });
     }
 
+    /// Several processes may collect the same files: the first one's word counts.
+    pub(crate) fn on_paid(&mut self, paid: Paid) {
+        if self.history.is_kept {
+            let known = &mut self.history.paid;
+            if known.imports.is_empty() {
+                known.imports = paid.imports;
+            }
+            known.fixtures.extend(paid.fixtures);
+        }
+    }
+
     fn note(&mut self, observation: Observation) {
         if self.history.is_kept {
             self.history.observations.push(observation);
@@ -193,7 +205,8 @@ impl Run {
     pub(crate) fn hand_on_lessons(&mut self) {
         let observations = std::mem::take(&mut self.history.observations);
         if self.history.is_kept && !observations.is_empty() {
-            self.act(Action::Learn(observations));
+            let paid = std::mem::take(&mut self.history.paid);
+            self.act(Action::Learn(observations, paid));
         }
     }
 }

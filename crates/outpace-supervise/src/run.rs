@@ -261,6 +261,7 @@ impl Run {
                     worker.costs = Some((item, costs));
                 }
             }
+            FromWorker::Paid(paid) => self.on_paid(paid),
             FromWorker::Ask { position, running } => {
                 self.on_ask(worker, position, if running { Asking::Running } else { Asking::Idle });
             }

@@ -121,6 +121,7 @@ impl Run {
             FromWorker::Event(blob) => self.tell(ToController::Event { worker: first, blob }),
             FromWorker::Status(text) => self.template_status = text,
             FromWorker::Bye(blob) => self.on_template_bye(first, blob),
+            FromWorker::Paid(paid) => self.on_paid(paid),
             FromWorker::WantTerminal => self.on_want_terminal(Peer::Template),
             FromWorker::LeaveTerminal => self.on_left_terminal(Peer::Template),
             FromWorker::Forked { worker, outcome: Ok(pid) } => {

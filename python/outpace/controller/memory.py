@@ -84,7 +84,7 @@ class Memory:
         self.limit = limit(config)
         self.wanted = bool(config.option.outpace_memory)
         self._grown: list[Growth] = []
-        self._used: dict[str, Any] | None = None
+        self.reported: dict[str, Any] | None = None
 
     def ask(self) -> None:
         if self.limit or self.wanted:
@@ -96,7 +96,7 @@ class Memory:
         self._grown.append(Growth(kept, peak, self.session._ids[item]))
 
     def used(self, payload: bytes) -> None:
-        self._used = json.loads(payload)
+        self.reported = json.loads(payload)
 
     def recycled(self, payload: bytes) -> None:
         """A worker gave its memory back: say so, and announce one in its place."""
@@ -114,7 +114,7 @@ class Memory:
             session.replace(node)
 
     def summarise(self, terminal: Any) -> None:
-        used = self._used
+        used = self.reported
         if used is None:
             return
         terminal.write_sep("=", "memory")

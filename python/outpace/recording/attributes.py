@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+from . import versions
 from .places import Project
 
 Key = tuple[str, str]
@@ -136,37 +138,29 @@ class Owner:
         self._owns = owns
         self._depth = depth
         self.shots: dict[str, Shot] = {}
-        self._values: list[Any] = []
-        # Everything in them that can change, and what was in it: two lists, compared in one go.
-        self._live: list[Any] = []
-        self._copies: list[Any] = []
-        self._caches: list[tuple[Any, int]] = []
+        # Everything in it that can change, and what was in it: two lists, compared in one go.
+        self.live: list[Any] = []
+        self.copies: list[Any] = []
+        self.caches: list[tuple[Any, int]] = []
         for attribute, value in list(vars(target).items()):
             if _counts(attribute, value):
                 self.shots[attribute] = shoot(value, owns, depth)
         self._remember()
 
     def _remember(self) -> None:
-        self._values = list(vars(self.target).values())
-        self._live, self._copies, self._caches = [], [], []
+        self.live, self.copies, self.caches = [], [], []
         for shot in self.shots.values():
             for value, copy in _containers(shot):
                 if isinstance(value, functools._lru_cache_wrapper):
-                    self._caches.append((value, copy))
+                    self.caches.append((value, copy))
                 else:
-                    self._live.append(value)
-                    self._copies.append(copy)
+                    self.live.append(value)
+                    self.copies.append(copy)
 
-    def is_same(self) -> bool:
-        """Nearly always: the same objects, and nothing new in those that change. Lists compare by identity first."""
+    def has_same_members(self) -> bool:
         try:
-            return (
-                self._values == [*vars(self.target).values()]
-                and self._live == self._copies
-                and all(cache.cache_info().currsize == size for cache, size in self._caches)
-            )
+            return self.live == self.copies and all(cache.cache_info().currsize == size for cache, size in self.caches)
         except Exception:
-            # Of something that was put in place of another one.
             return False
 
     def changes(self) -> list[str]:
@@ -188,6 +182,58 @@ class Owner:
         return found
 
 
+class Survey:
+    """All owners at once: to ask one after the other takes many times as long.
+
+    Nearly always they have the same objects, and nothing is new in those that change. Lists compare by identity first.
+    """
+
+    def __init__(self, owners: list[Owner]) -> None:
+        self._owners = owners
+        self._values = [list(vars(owner.target).values()) for owner in owners]
+        self._live = [owner.live for owner in owners]
+        self._copies = [owner.copies for owner in owners]
+        self._caches = [cache for owner in owners for cache in owner.caches]
+        tell = _versions()
+        dicts = [_dict_of(owner.target) for owner in owners]
+        self._versions = None if tell is None or None in dicts else tell(cast("list[dict[str, Any]]", dicts))
+
+    def changed(self) -> list[Owner]:
+        """Those that may have changed."""
+        places = range(len(self._owners)) if self._versions is None else self._versions.written()
+        found = dict.fromkeys(place for place in places if not self._has_same_values(place))
+        if not self._has_same_members():
+            found.update(
+                dict.fromkeys(place for place, owner in enumerate(self._owners) if not owner.has_same_members())
+            )
+        return [self._owners[place] for place in sorted(found)]
+
+    def _has_same_values(self, place: int) -> bool:
+        try:
+            return list(vars(self._owners[place].target).values()) == self._values[place]
+        except Exception:
+            # Of something that was put in place of another one.
+            return False
+
+    def _has_same_members(self) -> bool:
+        try:
+            return self._live == self._copies and all(
+                cache.cache_info().currsize == size for cache, size in self._caches
+            )
+        except Exception:
+            return False
+
+
+_versions = functools.lru_cache(maxsize=None)(versions.find)
+
+
+def _dict_of(target: Any) -> dict[str, Any] | None:
+    """What is behind ``vars``: of a class that is a view."""
+    content: Any = vars(target)
+    dicts = [content] if type(content) is dict else [each for each in gc.get_referents(content) if type(each) is dict]
+    return dicts[0] if dicts else None
+
+
 class Attributes:
     """Of modules and classes."""
 
@@ -196,6 +242,8 @@ class Attributes:
         self._modules: dict[str, ModuleType] = {}
         self._known = 0
         self._owners: dict[str, Owner] = {}
+        # None where there are owners that it does not know.
+        self._survey: Survey | None = None
         # As each attribute was when it was first seen.
         self.first: dict[Key, Known] = {}
 
@@ -214,13 +262,15 @@ class Attributes:
 
     def changes(self) -> list[Key]:
         """Since the last call, in the modules that are known."""
+        changed = list(self._owners.values()) if self._survey is None else self._survey.changed()
+        if not changed and self._survey is not None:
+            return []
         found: list[Key] = []
-        for owner in list(self._owners.values()):
-            if owner.is_same():
-                continue
+        for owner in changed:
             found.extend(("attribute", f"{owner.prefix}.{attribute}") for attribute in owner.changes())
             if owner.prefix in self._modules:
                 self._take(owner.prefix, self._modules[owner.prefix])
+        self._survey = Survey(list(self._owners.values()))
         return found
 
     def _is_watched(self, name: str, module: ModuleType) -> bool:
@@ -231,6 +281,7 @@ class Attributes:
             if prefix not in self._owners:
                 depth = 0 if name in _STANDARD else _DEPTH
                 owner = self._owners[prefix] = Owner(target, prefix, self.owns, depth)
+                self._survey = None
                 for attribute, shot in owner.shots.items():
                     key = ("attribute", f"{prefix}.{attribute}")
                     self.first.setdefault(key, Known(target, attribute, shot))

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from outpace import pytest_private
+
 if TYPE_CHECKING:
     import pytest
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _FOREIGN = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _MOST_FRAMES = 200
+# Where pytest runs the phases of a test.
+_RUNNER = pytest_private.runner_file()
 
 
 class Project:
@@ -72,6 +76,8 @@ class Project:
             filename = self.file_of(frame)
             if filename is not None:
                 return f"{self.shorten(filename)}:{frame.f_lineno}"
+            if frame.f_code.co_filename == _RUNNER:
+                return None  # further out there is no code of a test
             frame = frame.f_back
         return None
 

@@ -25,6 +25,7 @@ class Plan:
     undo: list[tuple[str, str]] = field(default_factory=list)
     bare: bool = False
     narrow: bool = False
+    memory: bool = False
     timeout: float = 0.0
 
     @classmethod
@@ -40,6 +41,9 @@ class Plan:
         return [nodeid for lane in self.lanes or [] for nodeid in lane]
 
 
+_ENCODE = json.JSONEncoder(check_circular=False).encode
+
+
 class Journal:
     """An append-only file of JSON lines, one per process: a fork that writes opens its own."""
 
@@ -49,8 +53,12 @@ class Journal:
         self._fd = -1
 
     def write(self, **record: Any) -> None:
+        self.write_line(_ENCODE(record))
+
+    def write_line(self, text: str) -> None:
+        """What is JSON already; several lines where they belong together."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
             path = self._folder / f"{self._name}-{self._pid}.jsonl"
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.write(self._fd, json.dumps(record).encode("utf-8", "surrogateescape") + b"\n")
+        os.write(self._fd, text.encode("utf-8", "surrogateescape") + b"\n")

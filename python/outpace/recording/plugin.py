@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterable
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ from .lanes import Lanes
 from .plan import Journal, Plan
 
 if TYPE_CHECKING:
+    from .costs import Costs
     from .recorder import Recorder
 
 
@@ -32,7 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[marks.settings_key] = Settings(config.rootpath)
     if plan.narrow:
         _narrow(config, plan)
-    config.pluginmanager.register(Arrangement(config, plan), "outpace-doctor-arrangement")
+    costs = None
+    if plan.record:
+        from .costs import Costs
+
+        costs = Costs(config, plan)
+        config.pluginmanager.register(costs, "outpace-doctor-costs")
+    config.pluginmanager.register(Arrangement(config, plan, costs), "outpace-doctor-arrangement")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Outcomes(config, plan), "outpace-doctor-outcomes")
 
@@ -58,9 +66,10 @@ def _each_its_own(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 class Arrangement:
     """Where tests are collected and run."""
 
-    def __init__(self, config: pytest.Config, plan: Plan) -> None:
+    def __init__(self, config: pytest.Config, plan: Plan, costs: Costs | None) -> None:
         self.config = config
         self.plan = plan
+        self.costs = costs
         self.lengths: list[int] = []
         self._recorder: Recorder | None = None
 
@@ -88,22 +97,12 @@ class Arrangement:
         if self._recorder is None:
             from .recorder import Recorder
 
-            self._recorder = Recorder(self.config, self.plan, self.lengths)
+            self._recorder = Recorder(self.config, self.plan, self.lengths, self.costs)
         self._recorder.begin(item)
         try:
             yield
         finally:
             self._recorder.end(item)
-
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, request: pytest.FixtureRequest) -> Generator[None, Any, None]:
-        if self.plan.record and request.scope != "function":
-            from . import touches
-
-            with touches.outliving():
-                yield
-        else:
-            yield
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -115,7 +114,10 @@ class Outcomes:
     """Where tests are reported."""
 
     def __init__(self, config: pytest.Config, plan: Plan) -> None:
+        self.config = config
+        self.plan = plan
         self.journal = Journal(plan.folder, "outcomes")
+        self._waiting: dict[str, str] = {}
         about = {
             "root": str(config.rootpath),
             "cwd": str(config.invocation_params.dir),
@@ -126,16 +128,25 @@ class Outcomes:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        record: dict[str, Any] = {
-            "id": report.nodeid,
-            "when": report.when,
-            "outcome": "passed" if hasattr(report, "wasxfail") else report.outcome,
-            "worker": getattr(getattr(getattr(report, "node", None), "gateway", None), "id", ""),
-            "seconds": report.duration,
-        }
+        worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
+        outcome = "passed" if hasattr(report, "wasxfail") else report.outcome
+        line = (
+            f'{{"id": {_quoted(report.nodeid)}, "when": "{report.when}", "outcome": "{outcome}", '
+            f'"worker": "{worker}", "seconds": {report.duration!r}'
+        )
         if report.failed:
-            record.update(_failure(report))
-        self.journal.write(**record)
+            line += f", {json.dumps(_failure(report))[1:-1]}"
+        # How the call ended can wait for the teardown; that a test has begun cannot: it may be the last that is heard.
+        if report.when == "call" and report.passed:
+            self._flush(worker)
+            self._waiting[worker] = line + "}\n"
+        else:
+            self.journal.write_line(self._waiting.pop(worker, "") + line + "}")
+
+    def _flush(self, worker: str) -> None:
+        line = self._waiting.pop(worker, "")
+        if line:
+            self.journal.write_line(line[:-1])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -144,7 +155,16 @@ class Outcomes:
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, exitstatus: int) -> None:
+        for worker in list(self._waiting):
+            self._flush(worker)
         self.journal.write(id="", when="exit", outcome=str(int(exitstatus)), seconds=time.monotonic())
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self) -> None:
+        if self.plan.memory:
+            from .costs import write_memory
+
+            write_memory(self.config, self.plan)
 
 
 def _failure(report: Any) -> dict[str, Any]:

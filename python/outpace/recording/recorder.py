@@ -13,12 +13,15 @@ from .plan import Journal, Plan
 if TYPE_CHECKING:
     import pytest
 
+    from .costs import Costs
+
 
 class Recorder:
     """Lives in each process that runs tests."""
 
-    def __init__(self, config: pytest.Config, plan: Plan, lengths: list[int]) -> None:
+    def __init__(self, config: pytest.Config, plan: Plan, lengths: list[int], costs: Costs | None) -> None:
         self.plan = plan
+        self.costs = costs
         self.lengths = lengths
         self.project = places.Project([str(config.rootpath), str(config.invocation_params.dir)])
         self.journal = Journal(plan.folder, "touches")
@@ -84,8 +87,13 @@ class Recorder:
             stop=stop,
             cpu=cpu,
             place=places.of_item(item),
-            touches=[{**each, "private": self._is_private(each["name"])} for each in touched],
-            left=left,
+            **(
+                {"touches": [{**each, "private": self._is_private(each["name"])} for each in touched]}
+                if touched
+                else {}
+            ),
+            **({"left": left} if left else {}),
+            **(self.costs.of_fixtures() if self.costs is not None else {}),
         )
         self.order += 1
 
@@ -96,6 +104,8 @@ class Recorder:
         if self.state is not None and self.surroundings is not None and self.plan.record:
             left = [*self.state.since_start(), *self.surroundings.since_start()]
             self.journal.write(id="", left=[{"kind": kind, "name": name} for kind, name in left])
+        if self.costs is not None:
+            self.journal.write(id="", worker=self.worker, fixtures=self.costs.fixtures())
 
     def _undo(self) -> None:
         for kind, name in self.plan.undo:

@@ -51,6 +51,12 @@ def _restore_handlers(value: tuple[Any, ...]) -> None:
     root.manager._clear_cache()  # type: ignore[attr-defined]
 
 
+def _random() -> tuple[Any, ...]:
+    """The place in the sequence, and words that any seed makes others: 625 numbers need not be compared."""
+    _, words, gauss = random.getstate()
+    return (words[-1], words[1], words[2], words[3], gauss)
+
+
 def _locale() -> Any:
     return locale.setlocale(locale.LC_ALL)
 
@@ -127,6 +133,7 @@ class State:
     def __init__(self, project: Project) -> None:
         self._attributes = Attributes(project)
         self._probes = _probes()
+        self._reads = [_random if probe.kind == "random" else probe.read for probe in self._probes]
         numbers = (int(number) for number in signal.valid_signals())
         self._signals = sorted(each for each in numbers if each < 32 and each not in (signal.SIGKILL, signal.SIGSTOP))
         self._start: dict[Key, Any] = {}
@@ -155,16 +162,25 @@ class State:
             self._environ, self._variables = environ, now
             names = (name for name in {**before, **now} if before.get(name) != now.get(name))
             found.extend(("variable", name) for name in names if name not in _IGNORED_VARIABLES)
-        values = [_value(probe) for probe in self._probes]
-        for probe, value, before in zip(self._probes, values, self._values):
-            if value is not before and value != before:
-                found.append((probe.kind, probe.name))
+        values = self._read_probes()
+        if values != self._values:
+            for probe, value, before in zip(self._probes, values, self._values):
+                if value is not before and value != before:
+                    found.append((probe.kind, probe.name))
+            self._values = values
         handlers = list(map(getsignal, self._signals))
-        for number, handler, before in zip(self._signals, handlers, self._handlers):
-            if handler is not before and handler != before:
-                found.append(("signal", _signal_name(number)))
-        self._values, self._handlers = values, handlers
+        if handlers != self._handlers:
+            for number, handler, before in zip(self._signals, handlers, self._handlers):
+                if handler is not before and handler != before:
+                    found.append(("signal", _signal_name(number)))
+            self._handlers = handlers
         return found
+
+    def _read_probes(self) -> list[Any]:
+        try:
+            return [read() for read in self._reads]
+        except (OSError, ValueError):
+            return [_value(probe) for probe in self._probes]
 
     def since_start(self) -> list[Key]:
         values = self._read()

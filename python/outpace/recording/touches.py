@@ -33,9 +33,9 @@ processes = 0
 _outliving = 0
 _found: dict[tuple[str, str, str], dict[str, Any]] = {}
 _installed = False
+# Absolute paths that are asked for often and of which nothing is noted.
+_not_worth: set[str] = set()
 _stat = os.stat
-# What fails here would fail the test's own call.
-_quietly = contextlib.suppress(Exception)
 
 
 def install() -> None:
@@ -71,12 +71,15 @@ def stop() -> list[dict[str, Any]]:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
+    """What fails here would fail the test's own call."""
     if _project is None:
         return
     listener = _LISTENERS.get(event)
     if listener is not None:
-        with _quietly:
+        try:  # noqa: SIM105 - it is called often
             listener(*args)
+        except Exception:
+            pass
 
 
 def _note(kind: str, name: str, mode: str) -> None:
@@ -263,9 +266,11 @@ def _watch_stat() -> None:
     """`os.stat` raises no audit event, and is how a test asks whether a file is there."""
 
     def stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
-        if _project is not None:
-            with _quietly:
+        if _project is not None and (type(path) is not str or path not in _not_worth):
+            try:  # noqa: SIM105 - it is called often
                 _look(path, kwargs)
+            except Exception:
+                pass
         return _stat(path, *args, **kwargs)
 
     for name in ("supports_fd", "supports_dir_fd", "supports_follow_symlinks"):
@@ -280,3 +285,5 @@ def _look(path: Any, kwargs: dict[str, Any]) -> None:
         name = _path(path)
         if name is not None and not name.endswith(".py"):
             _note("file", name, READ)
+        elif type(path) is str and path.startswith(os.sep) and len(_not_worth) < _MOST:
+            _not_worth.add(path)

@@ -78,13 +78,15 @@ def import_ahead() -> None:
     """What the session will import anyway, as long as there is nothing else to do."""
     import _pytest.config
 
+    from outpace import paid
+
     from . import costs, early_debugger, session
 
     # Plugins of pytest's own are imported when they are registered; they are not subject to assertion rewriting.
     for name in _pytest.config.default_plugins:
         __import__(f"_pytest.{name}")
     platform.platform()  # each worker tells it; it reads the interpreter's file, once
-    del costs, early_debugger, session
+    del costs, early_debugger, paid, session
 
 
 def run(
@@ -124,7 +126,7 @@ def run(
 
             config.stash[given_key] = databases
         worker = WorkerSession(config, channel, shared, lane, forkable)
-        worker.measures = given["measures"]
+        worker.collects(given["measures"])
         worker.isolate = given["isolate"]
         worker.layer = layer
         config.pluginmanager.register(worker, "outpace-worker")

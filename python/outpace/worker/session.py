@@ -6,6 +6,7 @@ It takes the place of xdist's ``WorkerInteractor``: same hooks, same attributes 
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import struct
@@ -28,6 +29,7 @@ from .reporting import Reporting, warning_data
 from .template import Forkable, serve
 
 if TYPE_CHECKING:
+    from outpace.paid import Fixtures, Imports
     from outpace.warm.collector import Collected
     from outpace.wire import Channel
 
@@ -67,6 +69,9 @@ class WorkerSession:
         # Where tests have processes of their own: :class:`outpace.worker.own_process.Keeper`.
         self.keeper: Any = None
         self.measures = False
+        # What this process pays once for many tests, where it measures.
+        self.imports: Imports | None = None
+        self.fixtures: Fixtures | None = None
         # Where this session is kept for warm runs.
         self.layer: Collected | None = None
         self.timeouts = timeouts(config)
@@ -86,6 +91,14 @@ class WorkerSession:
         self.pid = os.getpid()
         self.debugging: Debugging | None = None
         pytest_private.before_debugger(config, self._before_debugger)
+
+    def collects(self, measures: bool) -> None:
+        self.measures = measures
+        if measures:
+            from outpace.paid import Imports
+
+            self.imports = Imports()
+            self.config.pluginmanager.register(self.imports, "outpace-imports")
 
     # -- the way to the first test
 
@@ -151,6 +164,7 @@ class WorkerSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         reasons = self.forkable.reasons(self.config)
+        self._tell_paid(imports=self.imports.told() if self.imports is not None else [])
         isolated = self._tell_collection(session, reasons)
         if self.layer is not None:
             self.layer.hold(self)
@@ -199,10 +213,18 @@ class WorkerSession:
         """What is called when a phase of a test begins."""
         if not self.measures:
             return self.lane.enter
+        from outpace.paid import Fixtures
+
         from .costs import Costs
 
+        self.fixtures = Fixtures()
+        self.config.pluginmanager.register(self.fixtures, "outpace-fixtures")
         self.reporting.costs = Costs(self.lane)
         return self.reporting.costs.enter
+
+    def _tell_paid(self, **paid: list[dict[str, Any]]) -> None:
+        if any(paid.values()):
+            self.reporting.send(Kind.W_PAID, json.dumps(paid).encode())
 
     def _outbox(self) -> Direct | Ring:
         return Ring(self.board, self.lane.number, self.channel) if ORDERED_STORES else Direct(self.channel)
@@ -266,6 +288,7 @@ class WorkerSession:
         if self.keeper is not None and self.keeper.is_fork:
             self.keeper.hand_over(int(exitstatus))
         else:
+            self._tell_paid(fixtures=self.fixtures.told(self.config.rootpath) if self.fixtures is not None else [])
             self.reporting.send(Kind.W_BYE, plain.dumps(output))
 
 

@@ -112,6 +112,7 @@ fn ran(spec: &Spec, lane: usize, number: usize, fails: bool) -> Test {
         span: (start, start + 0.9),
         cpu: 0.1,
         seconds: 0.9,
+        shared: (0.0, 0.0),
         place: "t.py:1".to_owned(),
         touches: spec
             .files

@@ -128,13 +128,20 @@ fn a_history_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_knows()
     let connection = Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "DROP TABLE conflict; DROP TABLE conflict_test; DROP TABLE conflict_source; PRAGMA user_version = 1;",
+            "DROP TABLE conflict; DROP TABLE conflict_test; DROP TABLE conflict_source;
+             DROP TABLE fixture; ALTER TABLE file DROP COLUMN import_cpu; PRAGMA user_version = 1;",
         )
         .unwrap();
     drop(connection);
     assert_eq!(conflicts(&path, &root).unwrap(), Valid::default());
-    write(&path, &outpace_history::Lessons { tests: vec![lesson("b.py::three", 1.0)], imports: Vec::new() })
-        .unwrap();
+    write(
+        &path,
+        &outpace_history::Lessons {
+            tests: vec![lesson("b.py::three", 1.0)],
+            ..outpace_history::Lessons::default()
+        },
+    )
+    .unwrap();
     assert_eq!(read(&path).unwrap().tests.len(), 2);
     learn(&path, &root, &ALL, &[conflict(&ALL)], &[]);
     assert_eq!(conflicts(&path, &root).unwrap().conflicts, [conflict(&ALL)]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
 
 use outpace_history::{HistoryError, Lesson, Lessons, read, write};
-use outpace_model::{Costs, Outcome};
+use outpace_model::{Costs, Import, Outcome, Paid, Scope, SetUp};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -27,7 +27,7 @@ fn lesson(node_id: &str, seconds: f32) -> Lesson {
 }
 
 fn note(path: &Path, tests: impl IntoIterator<Item = Lesson>) {
-    write(path, &Lessons { tests: tests.into_iter().collect(), imports: Vec::new() }).expect("noted");
+    write(path, &Lessons { tests: tests.into_iter().collect(), ..Lessons::default() }).expect("noted");
 }
 
 fn wall(path: &Path, node_id: &str) -> Option<f32> {
@@ -97,15 +97,67 @@ fn what_a_file_costs_beside_its_tests_is_kept_of_the_file() {
     let first = Lesson { is_first_of_file: true, costs, ..lesson("a.py::one", 0.0) };
     let lessons = Lessons {
         tests: vec![first, lesson("a.py::two", 0.25), lesson("a.py::three", 0.25)],
-        imports: vec![("a.py".to_owned(), 0.125)],
+        ..Lessons::default()
     };
     write(&path, &lessons).unwrap();
     let known = read(&path).unwrap();
     assert_eq!(known.fixtures["a.py"].to_bits(), 1.0_f32.to_bits());
     assert_eq!(known.tests["a.py::one"].wall.to_bits(), 0.0_f32.to_bits());
-    let import: i64 =
-        Connection::open(&path).unwrap().query_row("SELECT import FROM file", [], |row| row.get(0)).unwrap();
-    assert_eq!(import, 125_000);
+}
+
+fn set_up(name: &str, times: u32, wall: u64) -> SetUp {
+    SetUp {
+        path: "conftest.py".to_owned(),
+        name: name.to_owned(),
+        scope: Scope::Session,
+        times,
+        wall,
+        cpu: wall / 2,
+    }
+}
+
+#[test]
+fn what_was_paid_once_for_many_tests_is_kept_and_recent_runs_weigh_more() {
+    let (_folder, path) = folder();
+    let import = |wall| Import { path: "a.py".to_owned(), wall, cpu: wall / 2 };
+    let paid = |wall| Paid {
+        imports: vec![import(wall)],
+        // Two workers paid for the first one.
+        fixtures: vec![set_up("app", 1, wall), set_up("app", 1, 3 * wall), set_up("db", 4, 4 * wall)],
+    };
+    for wall in [1_000, 3_000] {
+        let lessons = Lessons { tests: vec![lesson("a.py::t", 1.0)], paid: paid(wall) };
+        write(&path, &lessons).unwrap();
+    }
+    // A run that collects nothing anew leaves it as it is.
+    note(&path, [lesson("a.py::t", 1.0)]);
+    let connection = Connection::open(&path).unwrap();
+    let numbers = |query: &str| {
+        let mut statement = connection.prepare(query).unwrap();
+        let columns = statement.column_count();
+        let read = |row: &rusqlite::Row<'_>| (0..columns).map(|column| row.get::<_, i64>(column)).collect();
+        statement.query_map([], read).unwrap().map(Result::unwrap).collect::<Vec<Vec<i64>>>()
+    };
+    assert_eq!(numbers("SELECT import, import_cpu FROM file"), [[2_000, 1_000]]);
+    let fixtures = numbers("SELECT scope, workers, times, wall, cpu FROM fixture ORDER BY name");
+    assert_eq!(fixtures, [[4, 2, 2, 4_000, 2_000], [4, 1, 4, 2_000, 1_000]]);
+}
+
+#[test]
+fn a_history_of_an_earlier_version_is_brought_up_to_date() {
+    let (_folder, path) = folder();
+    note(&path, [lesson("a.py::t", 1.0)]);
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch("DROP TABLE fixture; ALTER TABLE file DROP COLUMN import_cpu; PRAGMA user_version = 2")
+        .unwrap();
+    drop(connection);
+    let paid = Paid { fixtures: vec![set_up("app", 1, 7)], ..Paid::default() };
+    write(&path, &Lessons { tests: vec![lesson("a.py::t", 3.0)], paid }).unwrap();
+    assert_eq!(wall(&path, "a.py::t"), Some(2.0));
+    let kept: i64 =
+        Connection::open(&path).unwrap().query_row("SELECT wall FROM fixture", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 7);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Any message of any kind.
 
-use outpace_model::{Costs, DistMode, ItemIndex, Phase, WorkerIndex};
+use outpace_model::{Costs, DistMode, Import, ItemIndex, Paid, Phase, Scope, SetUp, WorkerIndex};
 use outpace_protocol::{
     Collection, Demands, Down, Exited, Finished, FromController, FromWorker, Hello, Lend, Looked, Marks,
     Need, Plan, Resource, StartMethod, Started, Timeouts, ToController, ToWorker, Waited, WaitedFor, Why,
@@ -248,6 +248,8 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {
                 costs: Costs { skipped, growth, wall, cpu: wall.map(|seconds| seconds / 2.0) },
             },
         ),
+        (proptest::collection::vec(import(), 0..3), proptest::collection::vec(set_up(), 0..3))
+            .prop_map(|(imports, fixtures)| FromWorker::Paid(Paid { imports, fixtures })),
         Just(FromWorker::Bell),
         Just(FromWorker::Ahead),
         Just(FromWorker::WantTerminal),
@@ -255,6 +257,17 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker> {
         proptest::option::of(1..i32::MAX).prop_map(FromWorker::Acting),
         any::<String>().prop_map(FromWorker::Expose),
     ]
+}
+
+fn import() -> impl Strategy<Value = Import> {
+    (text(), any::<u64>(), any::<u64>()).prop_map(|(path, wall, cpu)| Import { path, wall, cpu })
+}
+
+fn set_up() -> impl Strategy<Value = SetUp> {
+    let scope =
+        prop_oneof![Just(Scope::Class), Just(Scope::Module), Just(Scope::Package), Just(Scope::Session)];
+    (text(), text(), scope, any::<u32>(), any::<u64>(), any::<u64>())
+        .prop_map(|(path, name, scope, times, wall, cpu)| SetUp { path, name, scope, times, wall, cpu })
 }
 
 pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker> {

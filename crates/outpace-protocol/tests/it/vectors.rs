@@ -3,7 +3,7 @@
 //! Made anew by `cargo test -p outpace-protocol -- --ignored make_the_vectors_anew`. In `fields` a blob is
 //! hexadecimal; what is JSON on the wire is the same JSON there.
 
-use outpace_model::{Costs, DistMode, ItemIndex, Phase, WorkerIndex};
+use outpace_model::{Costs, DistMode, Import, ItemIndex, Paid, Phase, Scope, SetUp, WorkerIndex};
 use outpace_protocol::{
     Collection, Demands, Down, Exited, Finished, Frame, FromController, FromWorker, Hello, Lend, Looked,
     Marks, MemoryReport, Need, Peak, Plan, Recycled, Resource, StartMethod, Started, Timeouts, ToController,
@@ -169,8 +169,22 @@ fn waited() -> Waited {
     Waited { worker: WorkerIndex(3), why: WaitedFor::Resource, resources, micros: 250_000 }
 }
 
+fn paid() -> Paid {
+    Paid {
+        imports: vec![Import { path: "a.py".into(), wall: 1_500, cpu: 900 }],
+        fixtures: vec![SetUp {
+            path: "conftest.py".into(),
+            name: "app".into(),
+            scope: Scope::Session,
+            times: 1,
+            wall: 2_000,
+            cpu: 700,
+        }],
+    }
+}
+
 fn used() -> MemoryReport {
-    let workers = vec![Peak { worker: WorkerIndex(3), resident: 1_200, own: 900 }];
+    let workers = vec![Peak { worker: WorkerIndex(3), resident: 1_200, own: 900, proportional: 1_000 }];
     MemoryReport { limit: 2_000, workers, together: 1_500, unshared: 2_400 }
 }
 
@@ -204,7 +218,7 @@ fn to_controller() -> Vec<Sample> {
         ("GROW", ToController::Grow { count: 4, why: None }, json!({"count": 4})),
         ("POOL", ToController::Pool { workers: 14, busy: Some(0.75) }, json!({"workers": 14, "busy": 0.75})),
         ("RECYCLED", ToController::Recycled(recycled()), json!({"worker": 3, "own": 900, "share": 500, "limit": 2_000, "items": [0, 7, 70_000]})),
-        ("MEMORY_USED", ToController::Memory(used()), json!({"limit": 2_000, "workers": [{"worker": 3, "resident": 1_200, "own": 900}], "together": 1_500, "unshared": 2_400})),
+        ("MEMORY_USED", ToController::Memory(used()), json!({"limit": 2_000, "workers": [{"worker": 3, "resident": 1_200, "own": 900, "proportional": 1_000}], "together": 1_500, "unshared": 2_400})),
         ("LEND", ToController::Lend(Lend { turn: 5, worker, pid: 4321, item: Some(ItemIndex(7)), doing: String::new(), waiting: 1 }), json!({"turn": 5, "worker": 3, "pid": 4321, "item": 7, "doing": "", "waiting": 1})),
         ("RETURNED", ToController::Returned { turn: 5 }, json!({"turn": 5})),
         ("FINISHED", ToController::Finished(finished), json!({"done": 9, "not_run": [0, 7, 70_000], "interrupted": [1]})),
@@ -312,6 +326,10 @@ fn from_worker() -> Vec<Sample> {
             },
             json!({"item": 7, "skipped": 1, "growth": 70_000, "wall": [0.5, 1.25, 0.0], "cpu": [0.25, 0.125, 2.0]}),
         ),
+        ("W_PAID", FromWorker::Paid(paid()), json!({
+            "imports": [{"path": "a.py", "wall": 1_500, "cpu": 900}],
+            "fixtures": [{"path": "conftest.py", "name": "app", "scope": "session", "times": 1, "wall": 2_000, "cpu": 700}],
+        })),
         ("W_AHEAD", FromWorker::Ahead, json!({})),
         ("W_WANT_TERMINAL", FromWorker::WantTerminal, json!({})),
         ("W_LEAVE_TERMINAL", FromWorker::LeaveTerminal, json!({})),

@@ -104,7 +104,7 @@ impl World {
                 let at = self.now + self.dice.micros(0, 150_000);
                 self.agenda.put(at, Happening::Recalled);
             }
-            Action::Learn(observations) => {
+            Action::Learn(observations, _) => {
                 let items = self.scenario.items;
                 assert!(observations.iter().all(|each| each.item.0 < items), "lessons of tests there are");
             }

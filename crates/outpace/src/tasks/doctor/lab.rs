@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use outpace_doctor::{Lab, Names, Plan, Round, Shell, assemble};
-use outpace_os::{Pid, Signal};
+use outpace_doctor::{Costs, Lab, Machine, Names, Plan, Round, Shell, WorkerMemory, assemble};
+use outpace_os::{Pid, Signal, available_memory, usable_cpus};
 use serde_json::Value;
 
 use crate::error::CommandError;
@@ -36,6 +36,7 @@ pub(super) struct Pytest {
     waiting: Waiting,
     about: Value,
     has_progress: bool,
+    machine: Machine,
 }
 
 impl Pytest {
@@ -49,7 +50,17 @@ impl Pytest {
         // What tests leave running becomes ours, and ends with the run.
         outpace_os::become_subreaper()?;
         let workshop = Workshop::open()?;
-        Ok(Self { python, args, timeout, bare, workshop, waiting, about: Value::Null, has_progress: false })
+        Ok(Self {
+            python,
+            args,
+            timeout,
+            bare,
+            workshop,
+            waiting,
+            about: Value::Null,
+            has_progress: false,
+            machine: machine(),
+        })
     }
 
     pub(super) fn python(&self) -> &Path {
@@ -114,6 +125,7 @@ impl Pytest {
                 "-o",
             ])
             .arg(format!("cache_dir={}", self.workshop.root().join("cache").display()))
+            .args(plan.memory.then_some("--memory"))
             .args(["--test-timeout", &self.timeout.to_string(), "--slow-timeout", "0"])
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -158,6 +170,7 @@ impl Pytest {
         let mut phases = String::new();
         let mut recorded = String::new();
         let mut collected = Vec::new();
+        let mut costs = Costs::default();
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -171,6 +184,8 @@ impl Pytest {
                     .as_array()
                     .map(|ids| ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect())
                     .unwrap_or_default();
+            } else if name.starts_with("costs-") {
+                costs = serde_json::from_str(&text(&path)?).unwrap_or(costs);
             } else if name == "run.json" {
                 self.about = serde_json::from_str(&text(&path)?).unwrap_or_default();
             }
@@ -185,6 +200,8 @@ impl Pytest {
         };
         let mut round = assemble(phases.lines(), recorded.lines(), &names);
         round.collected = collected;
+        round.costs = costs;
+        round.memory = memory(folder);
         round.seconds = seconds;
         round.exit = round.exit.or(code);
         round.tail = tail(&text(&folder.join("log"))?);
@@ -206,6 +223,10 @@ impl Lab for Pytest {
         Ok(self.read(&folder, code, begin.elapsed().as_secs_f64())?)
     }
 
+    fn machine(&self) -> Machine {
+        self.machine
+    }
+
     #[expect(clippy::print_stdout, clippy::print_stderr, reason = "progress, for the person at the terminal")]
     fn say(&mut self, line: &str, stays: bool) {
         self.progress();
@@ -218,6 +239,20 @@ impl Lab for Pytest {
             self.has_progress = true;
         }
     }
+}
+
+fn machine() -> Machine {
+    let cpus = usable_cpus();
+    #[expect(clippy::cast_precision_loss, reason = "a number of CPUs")]
+    let count = cpus.count as f64;
+    Machine { cores: cpus.quota.unwrap_or(count), memory: available_memory() }
+}
+
+/// What the run's workers used, if it was read.
+fn memory(folder: &Path) -> Vec<WorkerMemory> {
+    let content: Value =
+        serde_json::from_str(&text(&folder.join("memory.json")).unwrap_or_default()).unwrap_or_default();
+    serde_json::from_value(content["workers"].clone()).unwrap_or_default()
 }
 
 /// Ends what a run has left: its group, and whatever was adopted from it.
