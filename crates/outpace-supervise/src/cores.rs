@@ -5,17 +5,16 @@
 //! worker whose next test computes waits before it with its fixtures alive until a core is free. Tests of which nothing is
 //! known are the pool's ([`pool`](crate::pool)).
 //!
-//! A test whose outcome has changed from run to run has a quiet core: its turn is as good as two, so that what the others need
-//! besides has a core of its own.
+//! A test whose outcome has changed from run to run has a quiet core: its turn is as good as two ([`quiet`](crate::quiet)).
 //!
 //! A turn that takes far longer than expected counts no more: it waits for something, and must not keep others
 //! from the core.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
 use outpace_model::{Expected, ItemIndex, WorkerIndex};
-use outpace_protocol::{ToController, ToWorker};
+use outpace_protocol::ToWorker;
 
 use crate::event::Action;
 use crate::run::Run;
@@ -30,20 +29,29 @@ const PATIENCE: f32 = 3.0;
 /// What takes longer, in seconds, has no quiet core: it would keep the others waiting for too long.
 const LONGEST_QUIET: f32 = 5.0;
 
+/// So long a test that is to have a quiet core waits for workers that are being started.
+const CALM: Duration = Duration::from_secs(2);
+
 /// What a test takes of the cores.
 #[derive(Clone, Copy, Debug)]
 struct Need {
     /// How long a turn counts.
     lasts: Duration,
-    /// How many turns it is as good as.
-    turns: usize,
+    is_quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     item: ItemIndex,
     until: Duration,
-    turns: usize,
+    is_quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    worker: WorkerIndex,
+    item: ItemIndex,
+    since: Duration,
 }
 
 /// Who has a core, and who waits for one.
@@ -54,7 +62,9 @@ pub(crate) struct Cores {
     /// Of the tests that compute, and those that are to have a quiet core.
     needs: BTreeMap<ItemIndex, Need>,
     turns: BTreeMap<WorkerIndex, Turn>,
-    waiting: VecDeque<(WorkerIndex, ItemIndex)>,
+    waiting: VecDeque<Waiting>,
+    /// Who starts nothing while somebody has a quiet core.
+    pub(crate) hushed: BTreeSet<WorkerIndex>,
 }
 
 impl Cores {
@@ -63,7 +73,7 @@ impl Cores {
             let is_quiet = unsteady.contains(&item) && each.wall <= LONGEST_QUIET;
             let computes = each.cpu >= WORTH_A_TURN && each.cpu >= each.wall * COMPUTES;
             let lasts = Duration::from_secs_f32(each.wall.max(0.0) * PATIENCE + 1.0);
-            (is_quiet || computes).then_some(Need { lasts, turns: if is_quiet { 2 } else { 1 } })
+            (is_quiet || computes).then_some(Need { lasts, is_quiet })
         };
         let items = (0..).map(ItemIndex).zip(expected);
         self.needs = items.filter_map(|(item, each)| Some((item, need(item, each.as_ref()?)?))).collect();
@@ -79,11 +89,11 @@ impl Cores {
 
     /// A turn for the item, if it is to have one and there is room for it beside those of the workers but this one.
     fn turn(&self, worker: WorkerIndex, item: ItemIndex, now: Duration) -> Option<Turn> {
-        let Need { lasts, turns } = self.need(item)?;
-        let turns = turns.min(self.count);
+        let Need { lasts, is_quiet } = self.need(item)?;
+        let worth = |is_quiet| if is_quiet { 2.min(self.count) } else { 1 };
         let others = self.turns.iter().filter(|(each, _)| **each != worker);
-        let taken: usize = others.map(|(_, turn)| turn.turns).sum();
-        (taken + turns <= self.count).then_some(Turn { item, until: now + lasts, turns })
+        let taken: usize = others.map(|(_, turn)| worth(turn.is_quiet)).sum();
+        (taken + worth(is_quiet) <= self.count).then_some(Turn { item, until: now + lasts, is_quiet })
     }
 
     /// How many of these tests may be granted together: one that computes comes alone.
@@ -102,20 +112,36 @@ impl Cores {
     }
 
     /// How many tests of this run have a quiet core.
-    fn quiet(&self) -> usize {
-        if self.count == 0 { 0 } else { self.needs.values().filter(|need| need.turns > 1).count() }
+    pub(crate) fn quiet(&self) -> usize {
+        if self.count == 0 { 0 } else { self.needs.values().filter(|need| need.is_quiet).count() }
+    }
+
+    /// Whether the test is to have a quiet core.
+    fn wants_quiet(&self, item: ItemIndex) -> bool {
+        self.need(item).is_some_and(|need| need.is_quiet)
+    }
+
+    /// Whether somebody has a quiet core.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.turns.values().any(|turn| turn.is_quiet)
+    }
+
+    pub(crate) fn has_quiet(&self, worker: WorkerIndex) -> bool {
+        self.turns.get(&worker).is_some_and(|turn| turn.is_quiet)
     }
 
     /// Whether the worker may begin the test as soon as it can; if not it must wait until [`Cores::settle`] names it.
-    fn ask(&mut self, worker: WorkerIndex, item: ItemIndex, now: Duration) -> bool {
+    fn ask(&mut self, worker: WorkerIndex, item: ItemIndex, is_calm: bool, now: Duration) -> bool {
         if self.need(item).is_none() {
             return true;
         }
-        let turn = self.turn(worker, item, now).filter(|_| self.waiting.is_empty());
+        let turn = self
+            .turn(worker, item, now)
+            .filter(|turn| self.waiting.is_empty() && (is_calm || !turn.is_quiet));
         if let Some(turn) = turn {
             self.turns.insert(worker, turn);
         } else {
-            self.waiting.push_back((worker, item));
+            self.waiting.push_back(Waiting { worker, item, since: now });
         }
         turn.is_some()
     }
@@ -126,18 +152,18 @@ impl Cores {
         now: Duration,
         holds: impl Fn(WorkerIndex, ItemIndex) -> bool,
         may_begin: impl Fn(WorkerIndex) -> bool,
+        is_calm: bool,
     ) -> Vec<WorkerIndex> {
         self.turns.retain(|worker, turn| now < turn.until && holds(*worker, turn.item));
         let mut free = Vec::new();
-        self.waiting.retain(|(worker, item)| {
-            let waits = holds(*worker, *item);
+        self.waiting.retain(|each| {
+            let waits = holds(each.worker, each.item);
             if !waits {
-                free.push(*worker);
+                free.push(each.worker);
             }
             waits
         });
-        while let Some(next) = self.waiting.iter().position(|(worker, _)| may_begin(*worker))
-            && let Some((worker, item)) = self.waiting.get(next).copied()
+        while let Some((next, Waiting { worker, item, .. })) = self.next(&may_begin, is_calm, now)
             && let Some(turn) = self.turn(worker, item, now)
         {
             self.waiting.remove(next);
@@ -147,42 +173,50 @@ impl Cores {
         free
     }
 
+    /// Who is next, and its place in the queue.
+    fn next(
+        &self,
+        may_begin: impl Fn(WorkerIndex) -> bool,
+        is_calm: bool,
+        now: Duration,
+    ) -> Option<(usize, Waiting)> {
+        let is_next = |(_, each): &(usize, Waiting)| {
+            let may_be_loud = is_calm || !self.wants_quiet(each.item) || now >= each.since + CALM;
+            may_be_loud && may_begin(each.worker)
+        };
+        self.waiting.iter().copied().enumerate().find(is_next)
+    }
+
     pub(crate) fn is_waiting(&self, worker: WorkerIndex) -> bool {
-        self.waiting.iter().any(|(each, _)| *each == worker)
+        self.waiting.iter().any(|each| each.worker == worker)
     }
 
     /// Nobody waits any more.
     pub(crate) fn clear(&mut self) -> Vec<WorkerIndex> {
         self.count = 0;
         self.turns.clear();
-        self.waiting.drain(..).map(|(worker, _)| worker).collect()
+        let waiting = self.waiting.drain(..).map(|each| each.worker);
+        waiting.chain(std::mem::take(&mut self.hushed)).collect()
     }
 
-    /// When a turn ends that somebody waits for.
-    pub(crate) fn deadline(&self) -> Option<Duration> {
-        let ends = self.turns.values().map(|turn| turn.until).min();
-        ends.filter(|_| !self.waiting.is_empty())
+    /// When a turn is over at the latest that somebody waits for.
+    pub(crate) fn deadline(&self, now: Duration) -> Option<Duration> {
+        let ends = self.turns.values().map(|turn| turn.until);
+        let loud =
+            self.waiting.iter().filter(|each| self.wants_quiet(each.item)).map(|each| each.since + CALM);
+        let next = ends.chain(loud).filter(|at| *at > now).min();
+        next.filter(|_| !self.waiting.is_empty() || !self.hushed.is_empty())
     }
 }
 
 impl Run {
-    /// At the end.
-    pub(crate) fn tell_unsteady(&mut self) {
-        let message = match self.cores.quiet() {
-            0 => return,
-            1 => "1 test has a quiet core: how it ends has changed from run to run".to_owned(),
-            count => {
-                format!("{count} tests have a quiet core each: how they end has changed from run to run")
-            }
-        };
-        self.tell(ToController::Notice { message });
-    }
-
     /// The worker is about to be granted this test first. It is told to hold before the grant reaches it.
     pub(crate) fn ask_for_core(&mut self, index: WorkerIndex, item: ItemIndex) {
-        if !self.cores.ask(index, item, self.now) {
+        let is_calm = self.is_calm();
+        if !self.cores.ask(index, item, is_calm, self.now) {
             self.act(Action::Send(self.peer_of(index), ToWorker::Hold));
         }
+        self.hush();
     }
 
     /// Who waits for a core that has come free goes on.
@@ -197,11 +231,15 @@ impl Run {
         };
         let pool = self.pool.as_ref();
         let may_begin = |index| pool.is_none_or(|pool| !pool.held.contains(&index));
-        for index in self.cores.settle(self.now, holds, may_begin) {
+        let is_calm = self.is_calm();
+        for index in self.cores.settle(self.now, holds, may_begin, is_calm) {
+            // It has a core.
+            self.cores.hushed.remove(&index);
             let lives = self.workers.get(&index).is_some_and(Worker::is_live);
             if lives && !self.is_held(index) {
                 self.act(Action::Send(self.peer_of(index), ToWorker::Go));
             }
         }
+        self.hush();
     }
 }

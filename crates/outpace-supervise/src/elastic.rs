@@ -54,7 +54,8 @@ impl Run {
     }
 
     pub(crate) fn on_load(&mut self, load: &Load) {
-        if self.debugging.is_going_on() {
+        // What others do while somebody has a quiet core says nothing.
+        if self.debugging.is_going_on() || self.cores.is_quiet() {
             return;
         }
         let census = self.census(load);
@@ -103,16 +104,20 @@ impl Run {
     }
 
     fn hold_extras(&mut self) {
-        let live: Vec<WorkerIndex> =
-            self.workers.iter().filter(|(_, worker)| worker.is_live()).map(|(index, _)| *index).collect();
+        let extras = self.extras();
         let Some(pool) = &mut self.pool else { return };
-        let extras = live.into_iter().enumerate().filter(|(rank, _)| pool.is_extra(*rank));
-        let newly: Vec<WorkerIndex> =
-            extras.map(|(_, index)| index).filter(|index| !pool.held.contains(index)).collect();
+        let newly: Vec<WorkerIndex> = extras.into_iter().filter(|index| !pool.held.contains(index)).collect();
         pool.held.extend(&newly);
         for index in newly {
             self.act(Action::Send(self.peer_of(index), ToWorker::Hold));
         }
+    }
+
+    /// The workers that live, but for as many as the run began with.
+    pub(crate) fn extras(&self) -> Vec<WorkerIndex> {
+        let Some(pool) = &self.pool else { return Vec::new() };
+        let live = self.workers.iter().filter(|(_, worker)| worker.is_live()).map(|(index, _)| *index);
+        live.enumerate().filter(|(rank, _)| pool.is_extra(*rank)).map(|(_, index)| index).collect()
     }
 
     fn release(&mut self, count: usize) {
@@ -122,14 +127,16 @@ impl Run {
             pool.held.remove(index);
         }
         for index in released {
-            if !self.cores.is_waiting(index) {
+            if !self.is_held(index) {
                 self.act(Action::Send(self.peer_of(index), ToWorker::Go));
             }
         }
     }
 
     pub(crate) fn is_held(&self, index: WorkerIndex) -> bool {
-        self.pool.as_ref().is_some_and(|pool| pool.held.contains(&index)) || self.cores.is_waiting(index)
+        self.pool.as_ref().is_some_and(|pool| pool.held.contains(&index))
+            || self.cores.is_waiting(index)
+            || self.cores.hushed.contains(&index)
     }
 
     /// The run stops: a worker that was held must not start the test that it holds.

@@ -147,7 +147,8 @@ impl Run {
         if expected.iter().any(Option::is_some) { expected } else { Vec::new() }
     }
 
-    /// Tests of this run whose outcome has changed from run to run of late.
+    /// Tests of this run whose outcome has changed from run to run of late, and those of the same function: they do the same
+    /// with other values.
     fn unsteady(&self) -> HashSet<ItemIndex> {
         let (Some(known), Some((collection, _))) = (&self.history.known, &self.reference) else {
             return HashSet::new();
@@ -155,8 +156,11 @@ impl Run {
         if known.unsteady.is_empty() {
             return HashSet::new();
         }
+        let function =
+            |node_id: &str| node_id.split_once('[').map_or(node_id, |(function, _)| function).to_owned();
+        let unsteady: HashSet<String> = known.unsteady.iter().map(|node_id| function(node_id)).collect();
         let items = (0..).map(ItemIndex).zip(&collection.node_ids);
-        items.filter(|(_, node_id)| known.unsteady.contains(*node_id)).map(|(item, _)| item).collect()
+        items.filter(|(_, node_id)| unsteady.contains(&function(node_id))).map(|(item, _)| item).collect()
     }
 
     pub(crate) fn observe(&mut self, index: WorkerIndex, item: ItemIndex, failed: bool) {

@@ -25,6 +25,7 @@ mod ledger;
 mod marks;
 mod pace;
 mod pool;
+mod quiet;
 mod recycle;
 mod retry;
 mod run;

@@ -124,7 +124,7 @@ impl Run {
             self.farewell,
             self.watching.deadline(),
             self.history.deadline(),
-            self.cores.deadline(),
+            self.cores.deadline(self.now),
         ];
         workers.chain(others.into_iter().flatten()).min()
     }

@@ -8,6 +8,7 @@ use outpace_protocol::{FromController, Plan, ToController};
 use outpace_supervise::{Event, Load, Usage};
 
 use super::happening::Happening;
+use super::process::Process;
 use super::scheduler::OwnScheduler;
 use super::simulation::World;
 
@@ -130,7 +131,8 @@ impl World {
         if self.dice.permille(self.scenario.faults.hungry) {
             self.find_too_much_used();
         }
-        let somebody_waits = self.processes.values().any(|process| process.alive && process.held);
+        let waits = |process: &Process| process.alive && process.held && !process.hung;
+        let somebody_waits = self.processes.values().any(waits);
         if !calm || (somebody_waits && !self.controller.finished) {
             self.agenda.put(self.now + self.measured_every(), Happening::Measured);
         }

@@ -1,6 +1,6 @@
 //! The event loop around the run, as `outpace-runner` has it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use outpace_model::{Expected, Phase};
 use outpace_protocol::{FromWorker, ToWorker};
@@ -49,16 +49,19 @@ impl World {
         if self.dice.permille(100) {
             return self.deliver(Event::Recalled(Err("it is damaged".to_owned())));
         }
-        let mut tests = HashMap::new();
+        let (mut tests, mut unsteady) = (HashMap::new(), HashSet::new());
         for node_id in self.scenario.node_ids() {
             let wall = self.dice.micros(0, 3_000_000).as_secs_f32();
             if self.dice.permille(800) {
                 let share = if self.dice.permille(300) { 0.9 } else { 0.05 };
+                if self.dice.permille(100) {
+                    unsteady.insert(node_id.clone());
+                }
                 tests.insert(node_id, Expected { wall, cpu: wall * share });
             }
         }
         let room = u32::try_from(self.dice.below(20)).expect("small");
-        let known = Recollection { tests, cores: 2.0, room, ..Recollection::default() };
+        let known = Recollection { tests, unsteady, cores: 2.0, room, ..Recollection::default() };
         self.deliver(Event::Recalled(Ok(known)));
     }
 
