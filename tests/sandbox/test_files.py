@@ -125,11 +125,16 @@ def test_what_two_workers_changed_is_told(one_lab: Lab) -> None:
     one_lab.write(
         "test_a.py",
         """
-        import os, time
+        import os, pathlib, time
         def test_it():
+            worker = os.environ["PYTEST_XDIST_WORKER"]
             with open("out/golden.txt", "w") as file:
-                file.write(os.environ["PYTEST_XDIST_WORKER"])
-            time.sleep(0.05)
+                file.write(worker)
+            # Outside the project they see each other.
+            pathlib.Path("..", f"begun-{worker}").touch()
+            until = time.monotonic() + 60
+            while len(list(pathlib.Path("..").glob("begun-*"))) < 2 and time.monotonic() < until:
+                time.sleep(0.01)
         """,
     )
     one_lab.settings('kinds = ["files"]\npass-through = ["golden.txt"]')
