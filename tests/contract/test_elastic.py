@@ -86,24 +86,22 @@ def full_cpu(few_cores: object) -> Iterator[None]:
 
 @pytest.mark.usefixtures("full_cpu")
 def test_who_sleeps_in_a_test_keeps_no_place_however_full_the_cpu_is(project: Project) -> None:
-    """The first five wait for the last one."""
-    project.files(
-        test_a="""
+    """Each of the first two workers begins with tests that wait for the last one of their file."""
+    hangs = """
         import pathlib, time
         import pytest
-        done = pathlib.Path("done")
-        @pytest.mark.parametrize("number", range(5))
+        @pytest.mark.parametrize("number", range(3))
         def test_hangs(number):
-            while not done.exists():
+            while not all(pathlib.Path(f"done_{name}").exists() for name in "ab"):
                 time.sleep(0.05)
-        @pytest.mark.parametrize("number", range(20))
+        @pytest.mark.parametrize("number", range(10))
         def test_works(number): pass
-        def test_is_last(): done.touch()
-        """
-    )
-    run = project.run("-nauto", "--test-timeout=60")
+        def test_is_last(): pathlib.Path("done_" + __name__[-1]).touch()
+    """
+    project.files(test_a=hangs, test_b=hangs)
+    run = project.run("-nauto", "--test-timeout=40")
     assert run.ret == 0, run.out
-    assert run.counts == {"passed": 26}
+    assert run.counts == {"passed": 28}
 
 
 @pytest.mark.usefixtures("few_cores")
