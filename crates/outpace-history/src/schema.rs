@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::HistoryError;
 
@@ -90,7 +90,7 @@ pub(crate) fn open(path: &Path) -> Result<Option<Connection>, HistoryError> {
         return Ok(None);
     }
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let version = version(&connection)?;
+    let version = version(&connection.unchecked_transaction()?)?;
     if version > known() {
         return Err(HistoryError::Newer { found: version, known: known() });
     }
@@ -103,7 +103,7 @@ pub(crate) fn open_or_make(path: &Path) -> Result<Connection, HistoryError> {
         fs::create_dir_all(folder)?;
     }
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-    let found = version(&connection)?;
+    let found = version(&connection.unchecked_transaction()?)?;
     if found > known() {
         return Err(HistoryError::Newer { found, known: known() });
     }
@@ -150,12 +150,13 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, HistoryError> {
     Ok(connection)
 }
 
-/// 0 for a file that was just made.
-fn version(connection: &Connection) -> Result<i64, HistoryError> {
-    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+/// 0 for a file that was just made. In a transaction, since what it reads must be of one moment: another run may make the file
+/// meanwhile.
+fn version(transaction: &Transaction<'_>) -> Result<i64, HistoryError> {
+    let number = |name: &str| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables = "SELECT count(*) FROM sqlite_schema";
     let (version, application) = (number("user_version")?, number("application_id")?);
-    let is_empty = connection.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0;
+    let is_empty = transaction.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0;
     if application == APPLICATION || (is_empty && version == 0) {
         Ok(version)
     } else {
