@@ -18,7 +18,9 @@ const RUNS: i64 = 200;
 const DAYS: i64 = 30;
 /// Tests that are kept at most; the ones seen last stay.
 const MOST: i64 = 500_000;
+/// For so many runs one failure makes a test unsteady.
 const STEADY_AFTER: i64 = 20;
+/// What has failed in each of so many runs is broken.
 const BROKEN_AFTER: i64 = 3;
 /// It is looked for tests to forget once in so many runs.
 const PRUNE_EVERY: i64 = 16;
@@ -115,7 +117,7 @@ pub fn read(path: &Path) -> Result<Known, HistoryError> {
     Ok(known)
 }
 
-/// One failure makes a test unsteady for so many runs, and so on. What has failed each time is broken.
+/// Whether how a test ends has changed from run to run of late.
 fn is_unsteady(runs: i64, failures: i64) -> bool {
     failures > 0 && runs <= failures * STEADY_AFTER && (failures < runs || runs < BROKEN_AFTER)
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use rustix::param::clock_ticks_per_second;
 use rustix::process::getpriority_process;
 
 use crate::cgroup;
 use crate::cpu::allowed_cpu_numbers;
+use crate::proc::seconds;
 
 /// Counters that only grow; two readings make a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,8 +43,7 @@ fn idle_seconds(stat: &str, nice_yields: bool, counts: impl Fn(usize) -> bool) -
             ticks = Some(ticks.unwrap_or(0) + nice + field(3) + field(4));
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "ticks of a machine are far below 2^52")]
-    ticks.map(|ticks: u64| ticks as f64 / clock_ticks_per_second() as f64)
+    ticks.map(seconds)
 }
 
 fn group_seconds(read: cgroup::Read<'_>) -> Option<f64> {

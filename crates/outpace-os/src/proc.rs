@@ -33,11 +33,16 @@ pub fn facts(pid: Pid) -> ProcessFacts {
     ProcessFacts {
         state: Some(stat.state),
         wchan: wchan.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty() && name != "0"),
-        #[expect(clippy::cast_precision_loss, reason = "ticks of a process are far below 2^52")]
-        cpu_seconds: Some(stat.cpu_ticks as f64 / clock_ticks_per_second() as f64),
+        cpu_seconds: Some(seconds(stat.cpu_ticks)),
         rss_bytes: Some(stat.rss_pages.saturating_mul(page_size() as u64)),
         threads: Some(stat.threads),
     }
+}
+
+/// Of the kernel's clock ticks.
+#[expect(clippy::cast_precision_loss, reason = "ticks of a machine are far below 2^52")]
+pub(crate) fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / clock_ticks_per_second() as f64
 }
 
 /// How many processes of this process's own control group, or else of the machine, were killed because memory ran out.

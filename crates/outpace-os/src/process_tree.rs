@@ -6,9 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use rustix::param::clock_ticks_per_second;
-
-use crate::proc::Stat;
+use crate::proc::{Stat, seconds};
 use crate::signal::Pid;
 
 /// This process's direct children, those that ended and are not yet reaped included. Empty when `/proc` is
@@ -64,9 +62,7 @@ pub fn tree_usage(root: Pid) -> Option<TreeUsage> {
         is_running |= matches!(stat.state, 'R' | 'D');
         rest.extend(children_by_thread(&folder)?);
     }
-    #[expect(clippy::cast_precision_loss, reason = "ticks of some processes are far below 2^52")]
-    let cpu_seconds = ticks as f64 / clock_ticks_per_second() as f64;
-    Some(TreeUsage { cpu_seconds, is_running })
+    Some(TreeUsage { cpu_seconds: seconds(ticks), is_running })
 }
 
 /// The kernel's own list, where it is built with one: cheap however many processes the machine runs.

@@ -22,9 +22,8 @@ impl Engine {
             |(_, _, sight): &&(WorkerIndex, i32, Sight)| matches!(sight.phase, Phase::Start | Phase::Setup);
         let in_setup = workers.iter().filter(in_setup).map(|(worker, ..)| *worker).collect();
         let asleep = self.sleepers.among(&workers, Instant::now());
-        if let Some(reading) =
-            self.meter.get_or_insert_with(Meter::new).read(&self.run.worker_pids(), self.gauge.left())
-        {
+        let pids: Vec<i32> = workers.iter().map(|(_, pid, _)| *pid).collect();
+        if let Some(reading) = self.meter.get_or_insert_with(Meter::new).read(&pids, self.gauge.left()) {
             let Reading { span, cores, idle, room } = reading;
             self.handle(Event::Load(Load { span, cores, idle, room, in_setup, asleep }));
         }

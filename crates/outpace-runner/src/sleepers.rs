@@ -19,7 +19,7 @@ const LEAST_SHARE: f64 = 0.05;
 struct Watched {
     sight: Sight,
     at: Instant,
-    /// Since the last look.
+    /// Seconds of CPU, up to the last look; none before the first.
     used: Option<f64>,
     sleeps: bool,
 }

@@ -18,7 +18,6 @@ use outpace_protocol::ToWorker;
 
 use crate::event::Action;
 use crate::run::Run;
-use crate::worker::Worker;
 
 /// What takes less CPU, in seconds, disturbs nobody.
 const WORTH_A_TURN: f32 = 0.005;
@@ -44,7 +43,6 @@ struct Need {
 struct Turn {
     item: ItemIndex,
     until: Duration,
-    is_quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,20 +87,19 @@ impl Cores {
 
     /// A turn for the item, if it is to have one and there is room for it beside those of the workers but this one.
     fn turn(&self, worker: WorkerIndex, item: ItemIndex, now: Duration) -> Option<Turn> {
-        let Need { lasts, is_quiet } = self.need(item)?;
-        let worth = |is_quiet| if is_quiet { 2.min(self.count) } else { 1 };
+        let Need { lasts, .. } = self.need(item)?;
+        let worth = |item| if self.wants_quiet(item) { 2.min(self.count) } else { 1 };
         let others = self.turns.iter().filter(|(each, _)| **each != worker);
-        let taken: usize = others.map(|(_, turn)| worth(turn.is_quiet)).sum();
-        (taken + worth(is_quiet) <= self.count).then_some(Turn { item, until: now + lasts, is_quiet })
+        let taken: usize = others.map(|(_, turn)| worth(turn.item)).sum();
+        (taken + worth(item) <= self.count).then_some(Turn { item, until: now + lasts })
     }
 
     /// How many of these tests may be granted together: one that computes comes alone.
     pub(crate) fn together(&self, items: &[ItemIndex]) -> usize {
-        let computes = |item: &ItemIndex| self.need(*item).is_some();
-        items.iter().position(computes).map_or(items.len(), |first| first.max(1))
+        items.iter().position(|item| self.computes(*item)).map_or(items.len(), |first| first.max(1))
     }
 
-    /// Whether a test may have to go back that was taken for a worker.
+    /// Whether anybody may have to wait for a core.
     pub(crate) fn are_taken_in_turns(&self) -> bool {
         self.count > 0 && !self.needs.is_empty()
     }
@@ -123,21 +120,18 @@ impl Cores {
 
     /// Whether somebody has a quiet core.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.turns.values().any(|turn| turn.is_quiet)
+        self.turns.values().any(|turn| self.wants_quiet(turn.item))
     }
 
     pub(crate) fn has_quiet(&self, worker: WorkerIndex) -> bool {
-        self.turns.get(&worker).is_some_and(|turn| turn.is_quiet)
+        self.turns.get(&worker).is_some_and(|turn| self.wants_quiet(turn.item))
     }
 
-    /// Whether the worker may begin the test as soon as it can; if not it must wait until [`Cores::settle`] names it.
+    /// Whether the worker may begin the test, which computes, as soon as it can; if not it must wait until [`Cores::settle`]
+    /// names it.
     fn ask(&mut self, worker: WorkerIndex, item: ItemIndex, is_calm: bool, now: Duration) -> bool {
-        if self.need(item).is_none() {
-            return true;
-        }
-        let turn = self
-            .turn(worker, item, now)
-            .filter(|turn| self.waiting.is_empty() && (is_calm || !turn.is_quiet));
+        let may_be_next = self.waiting.is_empty() && (is_calm || !self.wants_quiet(item));
+        let turn = self.turn(worker, item, now).filter(|_| may_be_next);
         if let Some(turn) = turn {
             self.turns.insert(worker, turn);
         } else {
@@ -212,16 +206,17 @@ impl Cores {
 impl Run {
     /// The worker is about to be granted this test first. It is told to hold before the grant reaches it.
     pub(crate) fn ask_for_core(&mut self, index: WorkerIndex, item: ItemIndex) {
-        let is_calm = self.is_calm();
-        if !self.cores.ask(index, item, is_calm, self.now) {
-            self.act(Action::Send(self.peer_of(index), ToWorker::Hold));
+        if self.cores.computes(item) {
+            let is_calm = self.is_calm();
+            if !self.cores.ask(index, item, is_calm, self.now) {
+                self.act(Action::Send(self.peer_of(index), ToWorker::Hold));
+            }
         }
-        self.hush();
     }
 
-    /// Who waits for a core that has come free goes on.
+    /// Who waits for a core that has come free goes on. After each event: it must cost nothing where nobody takes turns.
     pub(crate) fn settle_cores(&mut self) {
-        if self.stopping {
+        if self.stopping || !self.cores.are_taken_in_turns() {
             return;
         }
         let workers = &self.workers;
@@ -235,10 +230,7 @@ impl Run {
         for index in self.cores.settle(self.now, holds, may_begin, is_calm) {
             // It has a core.
             self.cores.hushed.remove(&index);
-            let lives = self.workers.get(&index).is_some_and(Worker::is_live);
-            if lives && !self.is_held(index) {
-                self.act(Action::Send(self.peer_of(index), ToWorker::Go));
-            }
+            self.go_on(index);
         }
         self.hush();
     }

@@ -19,11 +19,6 @@ impl Run {
         self.pool.is_some() && !self.stopping && !self.finished
     }
 
-    /// The processes of the workers that live.
-    pub fn worker_pids(&self) -> Vec<i32> {
-        self.living().map(|(_, pid)| pid).collect()
-    }
-
     /// The workers that live, and the process of each that runs its tests.
     pub fn living(&self) -> impl Iterator<Item = (WorkerIndex, i32)> {
         let live = self.workers.iter().filter(|(_, worker)| worker.is_live());
@@ -127,9 +122,15 @@ impl Run {
             pool.held.remove(index);
         }
         for index in released {
-            if !self.is_held(index) {
-                self.act(Action::Send(self.peer_of(index), ToWorker::Go));
-            }
+            self.go_on(index);
+        }
+    }
+
+    /// One reason to hold the worker is gone; it goes on if that was the last.
+    pub(crate) fn go_on(&mut self, index: WorkerIndex) {
+        let lives = self.workers.get(&index).is_some_and(Worker::is_live);
+        if lives && !self.is_held(index) {
+            self.act(Action::Send(self.peer_of(index), ToWorker::Go));
         }
     }
 

@@ -156,11 +156,9 @@ impl Run {
         if known.unsteady.is_empty() {
             return HashSet::new();
         }
-        let function =
-            |node_id: &str| node_id.split_once('[').map_or(node_id, |(function, _)| function).to_owned();
-        let unsteady: HashSet<String> = known.unsteady.iter().map(|node_id| function(node_id)).collect();
+        let unsteady: HashSet<&str> = known.unsteady.iter().map(|node_id| function_of(node_id)).collect();
         let items = (0..).map(ItemIndex).zip(&collection.node_ids);
-        items.filter(|(_, node_id)| unsteady.contains(&function(node_id))).map(|(item, _)| item).collect()
+        items.filter(|(_, node_id)| unsteady.contains(function_of(node_id))).map(|(item, _)| item).collect()
     }
 
     pub(crate) fn observe(&mut self, index: WorkerIndex, item: ItemIndex, failed: bool) {
@@ -213,4 +211,9 @@ impl Run {
             self.act(Action::Learn(observations, paid));
         }
     }
+}
+
+/// A node id without its parameters.
+fn function_of(node_id: &str) -> &str {
+    node_id.split_once('[').map_or(node_id, |(function, _)| function)
 }

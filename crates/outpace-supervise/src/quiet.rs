@@ -9,7 +9,7 @@ use outpace_protocol::{ToController, ToWorker};
 
 use crate::event::Action;
 use crate::run::Run;
-use crate::worker::{Stage, Worker};
+use crate::worker::Stage;
 
 impl Run {
     /// Whether no worker is being started.
@@ -21,10 +21,7 @@ impl Run {
     pub(crate) fn hush(&mut self) {
         if !self.cores.is_quiet() {
             for index in std::mem::take(&mut self.cores.hushed) {
-                let lives = self.workers.get(&index).is_some_and(Worker::is_live);
-                if lives && !self.is_held(index) {
-                    self.act(Action::Send(self.peer_of(index), ToWorker::Go));
-                }
+                self.go_on(index);
             }
         } else if self.cores.hushed.is_empty() {
             let extras: Vec<WorkerIndex> =
