@@ -1,5 +1,7 @@
 //! The elastic pool's part of a run: what it is told, and what its decisions mean for workers.
 
+use std::collections::BTreeSet;
+
 use outpace_model::{DistMode, WorkerIndex};
 use outpace_protocol::{ToController, ToWorker};
 
@@ -58,7 +60,7 @@ impl Run {
         match pool.decide(load, census, self.now) {
             Change::None => {}
             Change::Grow(count) => self.tell(ToController::Grow { count, why: None }),
-            Change::Hold => self.hold_extras(),
+            Change::Hold(count) => self.hold_extras(count as usize),
             Change::Release(count) => self.release(count as usize),
         }
     }
@@ -88,20 +90,23 @@ impl Run {
             .partition(|(index, worker)| sleeps(index, worker));
         // What is left may be for nobody else.
         let waits = |worker: &Worker| worker.asking == Some(Asking::Idle);
+        let starting = live().filter(|worker| worker.stage == Stage::Starting).count();
         let is_replaced = self.can_fork() && !live().any(waits);
         Census {
             live: u32::try_from(live().count()).unwrap_or(u32::MAX),
             at_work: u32::try_from(at_work.len()).unwrap_or(u32::MAX),
             asleep: if is_replaced { u32::try_from(asleep.len()).unwrap_or(u32::MAX) } else { 0 },
+            starting: u32::try_from(starting).unwrap_or(u32::MAX),
             pending: u32::try_from(pending).unwrap_or(u32::MAX),
             is_steady,
         }
     }
 
-    fn hold_extras(&mut self) {
+    fn hold_extras(&mut self, count: usize) {
         let extras = self.extras();
         let Some(pool) = &mut self.pool else { return };
-        let newly: Vec<WorkerIndex> = extras.into_iter().filter(|index| !pool.held.contains(index)).collect();
+        let working = extras.into_iter().rev().filter(|index| !pool.held.contains(index));
+        let newly: Vec<WorkerIndex> = working.take(count).collect();
         pool.held.extend(&newly);
         for index in newly {
             self.act(Action::Send(self.peer_of(index), ToWorker::Hold));
@@ -117,10 +122,7 @@ impl Run {
 
     fn release(&mut self, count: usize) {
         let Some(pool) = &mut self.pool else { return };
-        let released: Vec<WorkerIndex> = pool.held.iter().copied().take(count).collect();
-        for index in &released {
-            pool.held.remove(index);
-        }
+        let released: Vec<WorkerIndex> = pool.held.drain(..count.min(pool.held.len())).collect();
         for index in released {
             self.go_on(index);
         }
@@ -142,8 +144,8 @@ impl Run {
 
     /// The run stops: a worker that was held must not start the test that it holds.
     pub(crate) fn end_held(&mut self) {
-        let mut held = self.pool.as_mut().map(|pool| std::mem::take(&mut pool.held)).unwrap_or_default();
-        held.extend(self.cores.clear());
+        let mut held: BTreeSet<WorkerIndex> = self.cores.clear().into_iter().collect();
+        held.extend(self.pool.iter_mut().flat_map(|pool| pool.held.drain(..)));
         for index in held {
             self.act(Action::Send(self.peer_of(index), ToWorker::Shutdown));
         }
@@ -158,7 +160,7 @@ impl Run {
 
     pub(crate) fn pool_lost(&mut self, index: WorkerIndex) {
         if let Some(pool) = &mut self.pool {
-            pool.held.remove(&index);
+            pool.held.retain(|held| *held != index);
         }
     }
 

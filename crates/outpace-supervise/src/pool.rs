@@ -4,7 +4,6 @@
 //! The workers that the run began with, one a core, are never held. It reads no clock and starts nothing: it is told
 //! how busy the machine is some ten times a second and says what should change.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use outpace_model::{Expected, WorkerIndex};
@@ -15,6 +14,8 @@ const FULL: f64 = 0.10;
 const ROOM: f64 = 0.35;
 /// With more than this a further worker pays.
 const WASTE: f64 = 0.50;
+/// So many times as many workers as there are may be added at once.
+const GROWTH: u32 = 2;
 /// A worker is believed to need at least this share of a core.
 const LEAST_SHARE: f64 = 0.02;
 /// Weight of the newest reading.
@@ -23,6 +24,8 @@ const WEIGHT: f64 = 0.5;
 const SETTLE: Duration = Duration::from_millis(150);
 /// What starting a worker costs at least, in seconds of the run.
 const START_COST: f64 = 0.1;
+/// For so long it is the start of workers, and not their tests, that fills the CPU.
+const STARTING: Duration = Duration::from_millis(500);
 
 /// With how much of the workers that would just fill the CPU a run begins of which it is known that its tests wait.
 /// The rest is left to what the machine then says.
@@ -79,6 +82,8 @@ pub(crate) struct Census {
     pub(crate) at_work: u32,
     /// Those that sleep in a test.
     pub(crate) asleep: u32,
+    /// Those that are not ready yet.
+    pub(crate) starting: u32,
     /// Tests that nobody holds.
     pub(crate) pending: u32,
     /// Every live worker is busy with a test whose fixtures are there: what the CPU does now is what it would go on
@@ -91,9 +96,9 @@ pub(crate) enum Change {
     None,
     /// This many workers more.
     Grow(u32),
-    /// The extra workers are to start nothing more for now.
-    Hold,
-    /// This many of the held ones may go on.
+    /// This many of the extra workers are to start nothing more for now.
+    Hold(u32),
+    /// This many of the held ones may go on, those first that were held first.
     Release(u32),
 }
 
@@ -102,10 +107,15 @@ pub(crate) struct Pool {
     base: u32,
     most: u32,
     idle: Option<f64>,
+    /// Of a core, what a worker needed when none was held.
+    share: Option<f64>,
     changed_at: Duration,
+    /// When workers that were asked for were last not announced yet.
+    asked_at: Option<Duration>,
     /// Asked for and not yet announced.
     pub(crate) expected: u32,
-    pub(crate) held: BTreeSet<WorkerIndex>,
+    /// The one that was held first comes first.
+    pub(crate) held: Vec<WorkerIndex>,
     /// The most workers alive at one time.
     pub(crate) peak: u32,
     busy_seconds: f64,
@@ -137,9 +147,11 @@ impl Pool {
             base,
             most,
             idle: None,
+            share: None,
             changed_at: Duration::ZERO,
+            asked_at: None,
             expected: 0,
-            held: BTreeSet::new(),
+            held: Vec::new(),
             peak: base,
             busy_seconds: 0.0,
             core_seconds: 0.0,
@@ -161,6 +173,7 @@ impl Pool {
             return 0;
         }
         self.expected += more;
+        self.share = Some(work.cpu / work.wall);
         more
     }
 
@@ -182,6 +195,16 @@ impl Pool {
     pub(crate) fn decide(&mut self, load: &Load, census: Census, now: Duration) -> Change {
         let idle = self.read(load);
         self.peak = self.peak.max(census.live);
+        if self.expected > 0 {
+            self.asked_at = Some(now);
+        }
+        if census.starting > 0 && self.asked_at.is_some_and(|asked| now < asked + STARTING) {
+            self.idle = None;
+            return Change::None;
+        }
+        if census.is_steady && self.held.is_empty() {
+            self.share = Some((load.cores - idle) / f64::from(census.live.max(1)));
+        }
         if now < self.changed_at + SETTLE {
             return Change::None;
         }
@@ -192,7 +215,7 @@ impl Pool {
                 self.expected += count;
                 self.idle = None;
             }
-            Change::Hold | Change::Release(_) => {}
+            Change::Hold(_) | Change::Release(_) => {}
         }
         self.changed_at = now;
         change
@@ -200,17 +223,19 @@ impl Pool {
 
     fn change(&self, load: &Load, census: Census, idle: f64) -> Change {
         let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
-        let share = (load.cores - idle).max(0.0) / f64::from(census.live.saturating_sub(held).max(1));
+        // Who was held a moment ago is still at a test: of those that work now it says too little.
+        let share = self.share.unwrap_or(1.0);
         let fitting = whole(idle / share.max(LEAST_SHARE));
         // However full the CPU is, and whoever fills it: as many work as the run began with.
-        if held > 0 && census.at_work < self.base {
-            return Change::Release((self.base - census.at_work).min(held));
+        let released =
+            self.base.saturating_sub(census.at_work).max(if idle > ROOM { fitting.max(1) } else { 0 });
+        if held > 0 && released > 0 {
+            return Change::Release(released.min(held));
         }
-        if held > 0 && idle > ROOM {
-            return Change::Release(fitting.clamp(1, held));
-        }
-        if idle < FULL && census.live > self.base + held && census.at_work > self.base {
-            return Change::Hold;
+        let extras = census.live.saturating_sub(self.base + held);
+        if idle < FULL && extras > 0 && census.at_work > self.base {
+            // Not all at once: who waits most of the time would leave the CPU empty.
+            return Change::Hold(extras.div_ceil(2));
         }
         let more = self.most.saturating_sub(census.live).min(census.pending).min(load.room);
         let replaced = census.asleep.min(self.base.saturating_sub(census.at_work)).min(more);
@@ -219,7 +244,7 @@ impl Pool {
         if is_free && replaced > 0 && (census.at_work == 0 || self.is_worth_it(census)) {
             return Change::Grow(replaced);
         }
-        let wanted = fitting.min(census.live).min(more);
+        let wanted = fitting.min(GROWTH * census.live).min(more);
         let pays = wanted > 0 && is_free && census.is_steady && idle > WASTE;
         if pays && self.is_worth_it(census) { Change::Grow(wanted) } else { Change::None }
     }

@@ -12,7 +12,7 @@ fn load(idle: f64) -> Load {
 }
 
 fn census(live: u32, pending: u32) -> Census {
-    Census { live, at_work: live, asleep: 0, pending, is_steady: true }
+    Census { live, at_work: live, asleep: 0, starting: 0, pending, is_steady: true }
 }
 
 /// Feeds the same reading until something changes, for two seconds at most.
@@ -28,10 +28,10 @@ fn settle(pool: &mut Pool, load: &Load, census: Census, now: &mut Duration) -> C
 }
 
 #[test]
-fn workers_that_wait_are_doubled_up_to_the_limit() {
-    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+fn workers_that_wait_are_tripled_up_to_the_limit() {
+    let (mut pool, mut now) = (Pool::new(2, 20), Duration::ZERO);
     let mut live = 2;
-    for wanted in [2, 4, 4] {
+    for wanted in [4, 12, 2] {
         assert_eq!(settle(&mut pool, &load(CORES), census(live, 400), &mut now), Change::Grow(wanted));
         pool.expected = 0;
         live += wanted;
@@ -48,8 +48,12 @@ fn a_full_cpu_never_grows_and_never_holds_those_it_began_with() {
 #[test]
 fn extras_are_held_while_the_cpu_is_full_and_go_on_when_it_is_not() {
     let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
-    assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::Hold);
-    pool.held.extend((2..8).map(WorkerIndex));
+    assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::Hold(3));
+    pool.held.extend((5..8).rev().map(WorkerIndex));
+    assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::Hold(2));
+    pool.held.extend((3..5).rev().map(WorkerIndex));
+    assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::Hold(1));
+    pool.held.push(WorkerIndex(2));
     assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::None);
     assert!(matches!(settle(&mut pool, &load(1.0), census(8, 400), &mut now), Change::Release(1..=6)));
 }
@@ -88,36 +92,39 @@ proptest! {
     fn limits_hold(
         base in 1_u32..5,
         extra in 0_u32..40,
-        readings in proptest::collection::vec((0.0..4.0_f64, 0_u32..50, 0_u32..500, any::<bool>(), 0_u32..4), 1..80),
+        readings in proptest::collection::vec((0.0..4.0_f64, 0_u32..50, 0_u32..500, any::<bool>(), 0_u32..4, 0_u32..2), 1..80),
     ) {
         let most = base + extra;
         let (mut pool, mut live, mut now) = (Pool::new(base, most), base, Duration::ZERO);
         let mut changed = None;
-        for (idle, room, pending, is_steady, asleep) in readings {
+        for (idle, room, pending, is_steady, asleep, starting) in readings {
             now += Duration::from_millis(50);
             let load = Load { room, ..load(idle) };
             let held = u32::try_from(pool.held.len()).expect("few");
             let asleep = asleep.min(live - held);
             let at_work = live - held - asleep;
-            let change = pool.decide(&load, Census { live, at_work, asleep, pending, is_steady }, now);
+            let census = Census { live, at_work, asleep, starting, pending, is_steady };
+            let change = pool.decide(&load, census, now);
             if change != Change::None {
                 prop_assert!(changed.is_none_or(|at| now >= at + super::SETTLE));
                 changed = Some(now);
             }
             match change {
                 Change::Grow(count) => {
-                    prop_assert!(count >= 1 && count <= pending.min(room).min(live));
+                    prop_assert!(count >= 1 && count <= pending.min(room).min(2 * live));
                     let replaces = count <= asleep && at_work + count <= base;
                     prop_assert!(replaces || (is_steady && idle > 0.0));
                     live += count;
                     pool.expected = 0;
                 }
-                Change::Hold => pool.held.extend((base..live).map(WorkerIndex)),
+                Change::Hold(count) => {
+                    let extras: Vec<_> = (base..live).map(WorkerIndex).filter(|each| !pool.held.contains(each)).collect();
+                    prop_assert!(count >= 1 && count as usize <= extras.len());
+                    pool.held.extend(extras.into_iter().rev().take(count as usize));
+                }
                 Change::Release(count) => {
                     prop_assert!(count >= 1 && count as usize <= pool.held.len());
-                    for _ in 0..count {
-                        pool.held.pop_first();
-                    }
+                    pool.held.drain(..count as usize);
                 }
                 Change::None => {}
             }
@@ -182,4 +189,27 @@ fn held_ones_go_on_before_others_are_made() {
     pool.held.extend((2..4).map(WorkerIndex));
     let both_sleep = Census { at_work: 0, asleep: 2, ..census(4, 400) };
     assert_eq!(settle(&mut pool, &load(0.0), both_sleep, &mut now), Change::Release(2));
+}
+
+#[test]
+fn when_nothing_else_is_left_than_what_held_ones_have_all_that_fit_go_on_at_once() {
+    let (mut pool, mut now) = (Pool::new(2, 32), Duration::ZERO);
+    pool.begin(Work { wall: 80.0, cpu: 8.0, longest: 1.0 }, CORES, 400, 1000);
+    pool.expected = 0;
+    pool.held.extend((2..17).map(WorkerIndex));
+    let one_works = Census { at_work: 1, ..census(17, 0) };
+    assert_eq!(settle(&mut pool, &load(1.5), one_works, &mut now), Change::Release(15));
+}
+
+#[test]
+fn what_the_start_of_workers_takes_holds_nobody() {
+    let (mut pool, mut now) = (Pool::new(2, 32), Duration::ZERO);
+    pool.begin(Work { wall: 80.0, cpu: 8.0, longest: 1.0 }, CORES, 400, 1000);
+    let starting = Census { starting: 15, is_steady: false, ..census(17, 400) };
+    for expected in [15, 15, 0, 0, 0] {
+        pool.expected = expected;
+        now += Duration::from_millis(100);
+        assert_eq!(pool.decide(&load(0.0), starting, now), Change::None);
+    }
+    assert_eq!(settle(&mut pool, &load(0.0), starting, &mut now), Change::Hold(8), "it takes too long");
 }
