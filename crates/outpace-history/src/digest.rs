@@ -31,22 +31,33 @@ impl Times {
         }
     }
 
-    /// The same without `extra` of its setup, and without the share of its CPU that belongs to that.
-    fn without(self, extra: i64) -> Self {
-        let extra_cpu = if self.setup > 0 { self.setup_cpu * extra / self.setup } else { 0 };
+    /// What its setup takes more than `usual`, and the share of its CPU that belongs to that.
+    fn more_than(&self, usual: i64) -> Shared {
+        let wall = (self.setup - usual).max(0);
+        Shared { wall, cpu: if self.setup > 0 { self.setup_cpu * wall / self.setup } else { 0 } }
+    }
+
+    fn without(self, shared: Shared) -> Self {
         Self {
-            wall: self.wall - extra,
-            cpu: self.cpu - extra_cpu,
-            setup: self.setup - extra,
-            setup_cpu: self.setup_cpu - extra_cpu,
+            wall: self.wall - shared.wall,
+            cpu: self.cpu - shared.cpu,
+            setup: self.setup - shared.wall,
+            setup_cpu: self.setup_cpu - shared.cpu,
             ..self
         }
     }
 }
 
+/// What a file's fixtures took, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Shared {
+    pub(crate) wall: i64,
+    pub(crate) cpu: i64,
+}
+
 /// The lessons of one file: the times of each, in their order (none where there are none), and what the file's
 /// fixtures took, where that could be told.
-pub(crate) fn digest(lessons: &[&Lesson]) -> (Vec<Option<Times>>, Option<i64>) {
+pub(crate) fn digest(lessons: &[&Lesson]) -> (Vec<Option<Times>>, Option<Shared>) {
     let is_timed = |lesson: &Lesson| matches!(lesson.outcome, Outcome::Passed | Outcome::Failed);
     let mut usual: Vec<i64> = lessons
         .iter()
@@ -61,11 +72,11 @@ pub(crate) fn digest(lessons: &[&Lesson]) -> (Vec<Option<Times>>, Option<i64>) {
         .map(|lesson| {
             let times = is_timed(lesson).then(|| Times::of(lesson))?;
             let Some(usual) = usual.filter(|_| lesson.is_first_of_file) else { return Some(times) };
-            let extra = (times.setup - usual).max(0);
+            let shared = times.more_than(usual);
             if !lesson.is_first_of_worker {
-                fixtures = fixtures.max(Some(extra));
+                fixtures = fixtures.max(Some(shared));
             }
-            Some(times.without(extra))
+            Some(times.without(shared))
         })
         .collect();
     (times, fixtures)
@@ -104,7 +115,7 @@ mod tests {
     fn what_the_first_test_pays_for_others_is_the_files() {
         let lessons = [lesson(3.0, true), lesson(0.25, false), lesson(0.25, false)];
         let (times, fixtures) = digest(&lessons.each_ref());
-        assert_eq!(fixtures, Some(2_750_000));
+        assert_eq!(fixtures, Some(Shared { wall: 2_750_000, cpu: 1_375_000 }));
         let first = times[0].unwrap();
         assert_eq!((first.wall, first.setup, first.setup_cpu), (1_750_000, 250_000, 125_000));
         assert_eq!(times[1], Some(Times::of(&lessons[1])));

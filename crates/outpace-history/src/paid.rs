@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use outpace_model::{Paid, Scope};
+use outpace_model::{Expected, Paid, Scope};
 use rusqlite::{Connection, params};
 
+use crate::digest::seconds;
 use crate::error::HistoryError;
 
 const NOTE_IMPORT: &str = "INSERT INTO file (path, import, import_cpu) VALUES (?1, ?2, ?3)
@@ -67,6 +68,18 @@ pub(crate) fn note_paid(
         ])?;
     }
     Ok(())
+}
+
+/// What each worker takes for fixtures of the session, those that not every worker needed in part.
+pub(crate) fn session_fixtures(connection: &Connection) -> Result<Expected, HistoryError> {
+    let sums = connection.query_row(
+        "SELECT coalesce(sum(wall * workers), 0), coalesce(sum(cpu * workers), 0), coalesce(max(workers), 1)
+             FROM fixture WHERE scope = ?1 AND seen_run = (SELECT max(seen_run) FROM fixture)",
+        [Scope::Session as u8],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?.max(1))),
+    )?;
+    let (wall, cpu, workers) = sums;
+    Ok(Expected { wall: seconds(wall / workers), cpu: seconds(cpu / workers) })
 }
 
 fn whole(number: u64) -> i64 {

@@ -82,6 +82,9 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (path, name)
     ) WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE file ADD COLUMN fixtures_cpu INTEGER;
+",
 ];
 
 /// Opens an existing history to be read; nothing when there is none.

@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use outpace_model::{Costs, Expected, Outcome, Paid};
 use rusqlite::{Connection, Statement, TransactionBehavior, params};
 
-use crate::digest::{Times, digest, seconds};
+use crate::digest::{Shared, Times, digest, seconds};
 use crate::error::HistoryError;
-use crate::paid::note_paid;
+use crate::paid::{note_paid, session_fixtures};
 use crate::schema::{open, open_or_make};
 
 /// A test is forgotten when so many runs and so many days have passed since it was last seen: somebody who runs one
@@ -25,9 +25,11 @@ const BROKEN_AFTER: i64 = 3;
 /// It is looked for tests to forget once in so many runs.
 const PRUNE_EVERY: i64 = 16;
 
-const NOTE_FILE: &str = "INSERT INTO file (path, fixtures) VALUES (?1, ?2)
+const NOTE_FILE: &str = "INSERT INTO file (path, fixtures, fixtures_cpu) VALUES (?1, ?2, ?3)
          ON CONFLICT (path) DO UPDATE SET
-             fixtures = coalesce(fixtures + (excluded.fixtures - fixtures) / 2, excluded.fixtures, fixtures)
+             fixtures = coalesce(fixtures + (excluded.fixtures - fixtures) / 2, excluded.fixtures, fixtures),
+             fixtures_cpu = coalesce(fixtures_cpu + (excluded.fixtures_cpu - fixtures_cpu) / 2,
+                                     excluded.fixtures_cpu, fixtures_cpu)
          RETURNING id";
 
 /// A new value moves the average by half of the difference the second time, by a third from then on.
@@ -58,7 +60,9 @@ pub struct Known {
     /// By node id.
     pub tests: HashMap<String, Expected>,
     /// By file: what its first test on a worker takes more than the others.
-    pub fixtures: HashMap<String, f32>,
+    pub fixtures: HashMap<String, Expected>,
+    /// What each worker takes for fixtures of the session.
+    pub session: Expected,
     /// Tests whose outcome has changed from run to run of late.
     pub unsteady: HashSet<String>,
 }
@@ -92,12 +96,13 @@ pub fn read(path: &Path) -> Result<Known, HistoryError> {
     let mut known = Known::default();
     let Some(connection) = open(path)? else { return Ok(known) };
     let mut files = HashMap::new();
-    let mut statement = connection.prepare("SELECT id, path, fixtures FROM file")?;
+    let mut statement = connection.prepare("SELECT id, path, fixtures, fixtures_cpu FROM file")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let path: String = row.get(1)?;
         if let Some(fixtures) = row.get::<_, Option<i64>>(2)? {
-            known.fixtures.insert(path.clone(), seconds(fixtures));
+            let cpu = row.get::<_, Option<i64>>(3)?.unwrap_or(0);
+            known.fixtures.insert(path.clone(), Expected { wall: seconds(fixtures), cpu: seconds(cpu) });
         }
         files.insert(row.get::<_, i64>(0)?, path);
     }
@@ -114,6 +119,7 @@ pub fn read(path: &Path) -> Result<Known, HistoryError> {
         }
         known.tests.insert(node_id, expected);
     }
+    known.session = session_fixtures(&connection)?;
     Ok(known)
 }
 
@@ -150,8 +156,9 @@ pub fn write(path: &Path, lessons: &Lessons) -> Result<(), HistoryError> {
     Ok(())
 }
 
-fn note_file(statement: &mut Statement<'_>, path: &str, fixtures: Option<i64>) -> Result<i64, HistoryError> {
-    Ok(statement.query_row(params![path, fixtures], |row| row.get(0))?)
+fn note_file(statement: &mut Statement<'_>, path: &str, shared: Option<Shared>) -> Result<i64, HistoryError> {
+    let (wall, cpu) = shared.map(|shared| (shared.wall, shared.cpu)).unzip();
+    Ok(statement.query_row(params![path, wall, cpu], |row| row.get(0))?)
 }
 
 fn note_test(

@@ -89,6 +89,7 @@ fn recollect(path: &Path, folder: &Path) -> Result<Recollection, String> {
     Ok(Recollection {
         tests: known.tests,
         fixtures: known.fixtures,
+        session: known.session,
         unsteady: known.unsteady,
         conflicts: valid.conflicts,
         dropped: valid.dropped.into_iter().collect(),

@@ -21,8 +21,8 @@ use crate::run::Run;
 
 /// What takes less CPU, in seconds, disturbs nobody.
 const WORTH_A_TURN: f32 = 0.005;
-/// At least this share of its time a test that computes has a core: not all of it, where others took the core from it.
-const COMPUTES: f32 = 0.2;
+/// At least this share of its time a test that computes has a core.
+const COMPUTES: f32 = 0.5;
 /// A turn counts for so many times what its test is expected to take, and a second.
 const PATIENCE: f32 = 3.0;
 /// What takes longer, in seconds, has no quiet core: it would keep the others waiting for too long.

@@ -97,6 +97,12 @@ impl Run {
             return self.grant(index, items);
         }
         let retired = worker.retired;
+        let may_wait = !(external || retired || gated || recycled || self.stopping);
+        if asking == Asking::Running && may_wait && self.somebody_hoards(index) {
+            self.tick_at.get_or_insert(self.now + PATIENCE);
+            return;
+        }
+        let Some(worker) = self.workers.get_mut(&index) else { return };
         // What it holds while it waits may be what others wait for.
         if asking == Asking::Running && (!external || retired || gated || recycled || self.stopping) {
             worker.asking = None;
@@ -163,6 +169,13 @@ impl Run {
         soon || hoarded
     }
 
+    /// Whether others have what this worker may get in a moment. In its teardown it waits for that: it would set up anew what
+    /// its tests share.
+    fn somebody_hoards(&self, index: WorkerIndex) -> bool {
+        self.scheduler.as_ref().is_some_and(Scheduler::is_revocable)
+            && self.workers.iter().any(|(other, worker)| *other != index && self.may_be_revoked(worker))
+    }
+
     /// Something may have come free: answer those who wait.
     pub(crate) fn wake_idle(&mut self) {
         let waiting: Vec<WorkerIndex> = self
@@ -186,7 +199,8 @@ impl Run {
 
     /// Takes back what slow workers have not started, while others are idle.
     pub(crate) fn revoke_for_idle(&mut self) {
-        let idle = self.workers.values().filter(|worker| worker.asking == Some(Asking::Idle)).count();
+        let waits = |worker: &&Worker| worker.asking.is_some() && worker.stage == Stage::Active;
+        let idle = self.workers.values().filter(waits).count();
         if idle == 0 || self.stopping || !self.scheduler.as_ref().is_some_and(Scheduler::is_revocable) {
             return;
         }

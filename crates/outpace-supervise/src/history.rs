@@ -21,8 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Recollection {
     /// By node id.
     pub tests: HashMap<String, Expected>,
-    /// By file: the seconds that its first test on a worker takes more.
-    pub fixtures: HashMap<String, f32>,
+    /// By file: what its first test on a worker takes more.
+    pub fixtures: HashMap<String, Expected>,
+    /// What each worker takes for fixtures of the session.
+    pub session: Expected,
     /// Tests whose outcome has changed from run to run of late.
     pub unsteady: HashSet<String>,
     /// Tests that are known to be in each other's way.
@@ -123,7 +125,7 @@ impl Run {
     /// The seconds that each test is expected to take; empty where nothing is known of any.
     pub(crate) fn expect(&mut self) -> Vec<Option<f32>> {
         let expected = self.expected();
-        self.history.work = Work::of(&expected);
+        self.history.work = self.work(&expected);
         if self.may_grow_to > 0 {
             let unsteady = self.unsteady();
             self.cores.expect(&expected, &unsteady);
@@ -139,12 +141,23 @@ impl Run {
         let expected = collection.node_ids.iter().map(|node_id| {
             let file = outpace_schedule::file_of(node_id);
             let is_first = file != std::mem::replace(&mut previous, file);
-            let fixtures = known.fixtures.get(file).filter(|_| is_first).copied().unwrap_or(0.0);
+            let fixtures = known.fixtures.get(file).filter(|_| is_first).copied().unwrap_or_default();
             let test = known.tests.get(node_id)?;
-            Some(Expected { wall: test.wall + fixtures, ..*test })
+            Some(Expected { wall: test.wall + fixtures.wall, ..*test })
         });
         let expected: Vec<Option<Expected>> = expected.collect();
         if expected.iter().any(Option::is_some) { expected } else { Vec::new() }
+    }
+
+    /// What they add up to, the CPU of what the tests of a file share included.
+    fn work(&self, expected: &[Option<Expected>]) -> Option<Work> {
+        let (known, (collection, _)) = (self.history.known.as_ref()?, self.reference.as_ref()?);
+        let mut work = Work::of(expected, known.session)?;
+        let files: HashSet<&str> =
+            collection.node_ids.iter().map(|node_id| outpace_schedule::file_of(node_id)).collect();
+        let shared = files.iter().filter_map(|file| known.fixtures.get(*file));
+        work.cpu += shared.map(|fixtures| f64::from(fixtures.cpu)).sum::<f64>();
+        Some(work)
     }
 
     /// Tests of this run whose outcome has changed from run to run of late, and those of the same function: they do the same

@@ -31,6 +31,12 @@ const STARTING: Duration = Duration::from_millis(500);
 /// The rest is left to what the machine then says.
 const AT_ONCE: f64 = 0.85;
 
+/// Among so many workers at most the best number is looked for, whatever the run may have.
+const THINKABLE: u32 = 1024;
+
+/// What differs by less is the same.
+const ALIKE: f64 = 1.0 + 1e-9;
+
 /// What the tests of a run are expected to take in all, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Work {
@@ -38,12 +44,14 @@ pub(crate) struct Work {
     pub(crate) cpu: f64,
     /// The longest of them.
     pub(crate) longest: f64,
+    /// What each worker takes besides, for what its tests share.
+    pub(crate) each: Expected,
 }
 
 impl Work {
     /// The tests add up to it; where nothing is known of some they are taken to be as the others.
-    pub(crate) fn of(expected: &[Option<Expected>]) -> Option<Self> {
-        let mut work = Self::default();
+    pub(crate) fn of(expected: &[Option<Expected>], each: Expected) -> Option<Self> {
+        let mut work = Self { each, ..Self::default() };
         let mut known = 0.0;
         for each in expected.iter().flatten() {
             known += 1.0;
@@ -53,6 +61,13 @@ impl Work {
         }
         let scale = f64::from(u32::try_from(expected.len()).unwrap_or(u32::MAX)) / known;
         (known > 0.0).then_some(Self { wall: work.wall * scale, cpu: work.cpu * scale, ..work })
+    }
+
+    /// What so many workers take at least.
+    fn time(&self, workers: u32, cores: f64) -> f64 {
+        let workers = f64::from(workers);
+        let waiting = f64::from(self.each.wall) + self.longest.max(self.wall / workers);
+        waiting.max((self.cpu + workers * f64::from(self.each.cpu)) / cores.max(1.0))
     }
 }
 
@@ -161,15 +176,17 @@ impl Pool {
     }
 
     /// How many workers more the run needs at once, where it is known that its tests wait: as many as fill the CPU, and no
-    /// more than end it as soon as its longest test does. What it says is taken to be done.
+    /// more than end it as soon as its longest test does. Each has fixtures of its own to set up. What it says is taken to
+    /// be done.
     pub(crate) fn begin(&mut self, work: Work, cores: f64, pending: u32, room: u32) -> u32 {
-        let floor = work.longest.max(work.cpu / cores.max(1.0));
-        let base = f64::from(self.base);
-        let full = whole((work.wall / floor.max(0.001) * AT_ONCE).ceil());
-        let wanted = full.min(self.most).min(pending).min(self.base.saturating_add(room));
+        let time = |workers| work.time(workers, cores);
+        let numbers = || self.base..=self.base.max(THINKABLE);
+        let least = numbers().map(time).fold(f64::INFINITY, f64::min);
+        let full = numbers().find(|workers| time(*workers) * AT_ONCE <= least * ALIKE);
+        let most = self.most.min(pending).min(self.base.saturating_add(room));
+        let wanted = full.unwrap_or(self.base).min(most);
         let more = wanted.saturating_sub(self.base);
-        let saved = work.wall / base - work.wall / f64::from(wanted.max(self.base));
-        if more == 0 || saved < START_COST {
+        if more == 0 || time(self.base) - time(wanted) < START_COST {
             return 0;
         }
         self.expected += more;

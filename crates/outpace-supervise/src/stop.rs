@@ -132,6 +132,8 @@ impl Run {
         if self.tick_at.is_some_and(|at| at <= self.now) {
             self.tick_at = None;
             self.revoke_for_idle();
+            // Who waits in its teardown waits no longer than others hold tests.
+            self.wake_idle();
         }
         let due: Vec<WorkerIndex> = self
             .workers

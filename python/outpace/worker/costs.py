@@ -1,11 +1,13 @@
 """What a test costs: time and CPU of each phase, and by how much it raised the process's peak memory.
 
 For the history alone. A short test costs some microseconds more by it. CPU of child processes counts once they have
-been waited for.
+been waited for. While the main thread could run and others had the cores, the test took no time: what others did is not to
+look like waiting.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import struct
 import time
@@ -24,6 +26,8 @@ FRAME = struct.Struct("<III6f")
 # What is over sooner is taken to have computed all the time: asking the kernel would cost more than is learned.
 _WORTH_ASKING = 0.001
 
+# A test may replace them meanwhile.
+_open, _read, _close = os.open, os.read, os.close
 _perf_counter = time.perf_counter
 _process_time = time.process_time
 _getrusage = resource.getrusage
@@ -42,6 +46,9 @@ class Costs:
         self._cpu = [0.0, 0.0, 0.0]
         self._began = self._test_began = 0.0
         self._cpu_began = 0.0
+        # Seconds without a core until now, where that is known.
+        self._delay: float | None = None
+        self._was_long = False
         self._children = _of_children()
         self._peak: int = _getrusage(_SELF).ru_maxrss
 
@@ -50,6 +57,9 @@ class Costs:
         self._wall = [0.0, 0.0, 0.0]
         self._cpu = [0.0, 0.0, 0.0]
         self._phase = 0
+        # To read it costs more than a short test is worth, and long ones come together.
+        self._delay = _delay() if self._was_long else None
+        self._was_long = False
         self._cpu_began = _process_time()
         self._began = self._test_began = _perf_counter()
 
@@ -80,11 +90,28 @@ class Costs:
             cpu = _process_time()
             self._cpu[phase] += max(cpu - self._cpu_began, 0.0)
             self._cpu_began = cpu
+            self._was_long = True
+            if self._delay is not None:
+                before, self._delay = self._delay, _delay()
+                if self._delay is not None:
+                    wall = max(wall - (self._delay - before), 0.0)
         else:
             self._cpu[phase] += wall
             self._cpu_began += wall
         self._wall[phase] += wall
         self._began = now
+
+
+def _delay() -> float | None:
+    """Seconds in which the main thread could have run and had no core, where the kernel tells."""
+    try:
+        file = _open("/proc/thread-self/schedstat", os.O_RDONLY)
+        try:
+            return int(_read(file, 80).split()[1]) / 1e9
+        finally:
+            _close(file)
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _of_children() -> float:

@@ -129,7 +129,8 @@ fn a_history_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_knows()
     connection
         .execute_batch(
             "DROP TABLE conflict; DROP TABLE conflict_test; DROP TABLE conflict_source;
-             DROP TABLE fixture; ALTER TABLE file DROP COLUMN import_cpu; PRAGMA user_version = 1;",
+             DROP TABLE fixture; ALTER TABLE file DROP COLUMN import_cpu;
+             ALTER TABLE file DROP COLUMN fixtures_cpu; PRAGMA user_version = 1;",
         )
         .unwrap();
     drop(connection);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
 
 use outpace_history::{HistoryError, Lesson, Lessons, read, write};
-use outpace_model::{Costs, Import, Outcome, Paid, Scope, SetUp};
+use outpace_model::{Costs, Expected, Import, Outcome, Paid, Scope, SetUp};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -93,7 +93,7 @@ fn what_has_always_failed_is_broken_not_unsteady() {
 #[test]
 fn what_a_file_costs_beside_its_tests_is_kept_of_the_file() {
     let (_folder, path) = folder();
-    let costs = Costs { wall: [1.0, 0.0, 0.0], ..Costs::default() };
+    let costs = Costs { wall: [1.0, 0.0, 0.0], cpu: [0.5, 0.0, 0.0], ..Costs::default() };
     let first = Lesson { is_first_of_file: true, costs, ..lesson("a.py::one", 0.0) };
     let lessons = Lessons {
         tests: vec![first, lesson("a.py::two", 0.25), lesson("a.py::three", 0.25)],
@@ -101,7 +101,7 @@ fn what_a_file_costs_beside_its_tests_is_kept_of_the_file() {
     };
     write(&path, &lessons).unwrap();
     let known = read(&path).unwrap();
-    assert_eq!(known.fixtures["a.py"].to_bits(), 1.0_f32.to_bits());
+    assert_eq!(known.fixtures["a.py"], Expected { wall: 1.0, cpu: 0.5 });
     assert_eq!(known.tests["a.py::one"].wall.to_bits(), 0.0_f32.to_bits());
 }
 
@@ -141,6 +141,8 @@ fn what_was_paid_once_for_many_tests_is_kept_and_recent_runs_weigh_more() {
     assert_eq!(numbers("SELECT import, import_cpu FROM file"), [[2_000, 1_000]]);
     let fixtures = numbers("SELECT scope, workers, times, wall, cpu FROM fixture ORDER BY name");
     assert_eq!(fixtures, [[4, 2, 2, 4_000, 2_000], [4, 1, 4, 2_000, 1_000]]);
+    // Every worker needed the one and every second the other.
+    assert_eq!(read(&path).unwrap().session, Expected { wall: 0.005, cpu: 0.0025 });
 }
 
 #[test]
@@ -149,7 +151,10 @@ fn a_history_of_an_earlier_version_is_brought_up_to_date() {
     note(&path, [lesson("a.py::t", 1.0)]);
     let connection = Connection::open(&path).unwrap();
     connection
-        .execute_batch("DROP TABLE fixture; ALTER TABLE file DROP COLUMN import_cpu; PRAGMA user_version = 2")
+        .execute_batch(
+            "DROP TABLE fixture; ALTER TABLE file DROP COLUMN import_cpu;
+             ALTER TABLE file DROP COLUMN fixtures_cpu; PRAGMA user_version = 2",
+        )
         .unwrap();
     drop(connection);
     let paid = Paid { fixtures: vec![set_up("app", 1, 7)], ..Paid::default() };

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::{Census, Change, Load, Pool, Work};
 
 const CORES: f64 = 2.0;
+const WAITING: Work = Work { wall: 80.0, cpu: 8.0, longest: 1.0, each: Expected { wall: 0.0, cpu: 0.0 } };
 
 fn load(idle: f64) -> Load {
     Load { span: 0.1, cores: CORES, idle, room: 1000, in_setup: Vec::new(), asleep: Vec::new() }
@@ -147,7 +148,7 @@ fn when_the_first_workers_have_nothing_left_held_ones_go_on_however_full_the_cpu
 #[test]
 fn a_run_whose_tests_are_known_to_wait_begins_with_as_many_as_fill_the_cpu() {
     let begin = |work| Pool::new(2, 32).begin(work, CORES, 400, 1000);
-    let waiting = Work { wall: 80.0, cpu: 8.0, longest: 1.0 };
+    let waiting = WAITING;
     assert_eq!(begin(waiting), 15, "17 of the 20 that fill it");
     assert_eq!(
         begin(Work { longest: 20.0, ..waiting }),
@@ -155,7 +156,7 @@ fn a_run_whose_tests_are_known_to_wait_begins_with_as_many_as_fill_the_cpu() {
         "the longest test takes as long as four workers need"
     );
     assert_eq!(begin(Work { cpu: 80.0, ..waiting }), 0);
-    assert_eq!(begin(Work { wall: 0.08, cpu: 0.008, longest: 0.001 }), 0, "not worth it");
+    assert_eq!(begin(Work { wall: 0.08, cpu: 0.008, longest: 0.001, ..WAITING }), 0, "not worth it");
     assert_eq!(Pool::new(2, 8).begin(waiting, CORES, 400, 1000), 6);
     assert_eq!(Pool::new(2, 32).begin(waiting, CORES, 5, 1000), 3);
     assert_eq!(Pool::new(2, 32).begin(waiting, CORES, 400, 1), 1);
@@ -164,9 +165,9 @@ fn a_run_whose_tests_are_known_to_wait_begins_with_as_many_as_fill_the_cpu() {
 #[test]
 fn what_is_not_known_is_taken_to_be_as_the_rest() {
     let known = |wall, cpu| Some(Expected { wall, cpu });
-    let work = Work::of(&[known(1.0, 0.5), None, known(3.0, 9.0), None]);
-    assert_eq!(work, Some(Work { wall: 8.0, cpu: 7.0, longest: 3.0 }));
-    assert_eq!(Work::of(&[None]), None);
+    let work = Work::of(&[known(1.0, 0.5), None, known(3.0, 9.0), None], Expected::default());
+    assert_eq!(work, Some(Work { wall: 8.0, cpu: 7.0, longest: 3.0, each: Expected::default() }));
+    assert_eq!(Work::of(&[None], Expected::default()), None);
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn held_ones_go_on_before_others_are_made() {
 #[test]
 fn when_nothing_else_is_left_than_what_held_ones_have_all_that_fit_go_on_at_once() {
     let (mut pool, mut now) = (Pool::new(2, 32), Duration::ZERO);
-    pool.begin(Work { wall: 80.0, cpu: 8.0, longest: 1.0 }, CORES, 400, 1000);
+    pool.begin(WAITING, CORES, 400, 1000);
     pool.expected = 0;
     pool.held.extend((2..17).map(WorkerIndex));
     let one_works = Census { at_work: 1, ..census(17, 0) };
@@ -204,7 +205,7 @@ fn when_nothing_else_is_left_than_what_held_ones_have_all_that_fit_go_on_at_once
 #[test]
 fn what_the_start_of_workers_takes_holds_nobody() {
     let (mut pool, mut now) = (Pool::new(2, 32), Duration::ZERO);
-    pool.begin(Work { wall: 80.0, cpu: 8.0, longest: 1.0 }, CORES, 400, 1000);
+    pool.begin(WAITING, CORES, 400, 1000);
     let starting = Census { starting: 15, is_steady: false, ..census(17, 400) };
     for expected in [15, 15, 0, 0, 0] {
         pool.expected = expected;
@@ -212,4 +213,15 @@ fn what_the_start_of_workers_takes_holds_nobody() {
         assert_eq!(pool.decide(&load(0.0), starting, now), Change::None);
     }
     assert_eq!(settle(&mut pool, &load(0.0), starting, &mut now), Change::Hold(8), "it takes too long");
+}
+
+#[test]
+fn a_fixture_that_each_worker_sets_up_makes_them_fewer() {
+    let begin = |wall, cpu| {
+        let each = Expected { wall, cpu };
+        Pool::new(2, 64).begin(Work { wall: 7.0, cpu: 3.8, longest: 0.3, each }, CORES, 400, 1000)
+    };
+    assert_eq!(begin(0.0, 0.0), 2);
+    assert_eq!(begin(1.0, 0.8), 1, "with one more the CPU would need longer than its tests wait");
+    assert_eq!(begin(3.0, 3.0), 0);
 }
