@@ -1,8 +1,8 @@
 """What a test costs: time and CPU of each phase, and by how much it raised the process's peak memory.
 
 For the history alone. A short test costs some microseconds more by it. CPU of child processes counts once they have
-been waited for. While the main thread could run and others had the cores, the test took no time: what others did is not to
-look like waiting.
+been waited for. While the main thread could run and others had the cores, the test took no time: what others did is
+not to look like waiting.
 """
 
 from __future__ import annotations
