@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import fcntl
+import gc
 import importlib
 import os
 import sys
@@ -86,6 +87,19 @@ def capture_files(config: pytest.Config) -> tuple[list[Any], list[int]]:
     with contextlib.suppress(ImportError, AttributeError, KeyError):
         saved.append(config.stash[importlib.import_module("_pytest.faulthandler").fault_handler_stderr_fd_key])
     return files, saved
+
+
+def collect_no_more_than_there_is() -> None:
+    """At its end pytest collects garbage five times, all of the heap; where nothing was found nothing will be."""
+    with contextlib.suppress(ImportError):
+        unraisable: Any = importlib.import_module("_pytest.unraisableexception")
+        unraisable.gc_collect_harder = _collect_until_nothing_is_found
+
+
+def _collect_until_nothing_is_found(iterations: int) -> None:
+    for _ in range(iterations):
+        if not gc.collect():
+            return
 
 
 def copy_item(item: pytest.Item) -> pytest.Item:

@@ -62,6 +62,7 @@ class WorkerSession:
         self.reporting = Reporting(config, Direct(channel))
         self.session: pytest.Session | None = None
         pytest_private.keep_log_file(config)
+        pytest_private.collect_no_more_than_there_is()
         self.is_worker = False
         self.may_be_held = False
         # Where this worker's output is shown live: :class:`outpace.worker.live.Live`.
