@@ -16,7 +16,7 @@ from project import ENGINE, START_METHOD, Project
 
 pytestmark = [
     pytest.mark.skipif(ENGINE == "xdist", reason="outpace's own"),
-    pytest.mark.skipif(START_METHOD == "spawn", reason="spawned workers are not elastic"),
+    pytest.mark.skipif(START_METHOD == "spawn", reason="names its start method where it matters"),
 ]
 
 # Each waits until all have begun: they pass only where all run at one time.
@@ -72,6 +72,38 @@ def test_grows_while_tests_wait(project: Project, dist: str) -> None:
     assert run.ret == 0, run.out
     assert run.counts == {"passed": 9}
     run.match("outpace *up to * while tests wait*", "outpace: up to * workers while tests waited, CPU *% busy")
+
+
+@pytest.mark.usefixtures("few_cores", "idle_cpu")
+def test_spawned_workers_are_added_where_what_is_left_takes_longer_than_their_start(project: Project) -> None:
+    project.files(
+        test_a="""
+        import time, pytest
+        @pytest.mark.parametrize("number", range(100))
+        def test_wait(number):
+            time.sleep(0.2)
+        """
+    )
+    run = project.run("-n", "auto", "--start-method=spawn")
+    assert run.ret == 0, run.out
+    assert run.counts == {"passed": 100}
+    run.match("outpace: up to * workers while tests waited, CPU *% busy")
+
+
+@pytest.mark.usefixtures("few_cores")
+def test_a_short_rest_is_not_worth_another_collection(project: Project) -> None:
+    project.files(
+        test_a="""
+        import time, pytest
+        time.sleep(2)
+        @pytest.mark.parametrize("number", range(12))
+        def test_wait(number, worker_id):
+            time.sleep(0.2)
+            assert worker_id in ("gw0", "gw1")
+        """
+    )
+    run = project.run("-n", "auto", "--start-method=spawn")
+    assert run.counts == {"passed": 12}, run.out
 
 
 @pytest.fixture

@@ -27,13 +27,17 @@ impl Run {
         live.filter_map(|(index, worker)| Some((*index, worker.acting.or(worker.pid)?)))
     }
 
-    /// Called when the workers that the run begins with are known and are forks: others would cost a collection.
+    /// Called when the workers that the run begins with are known. Of spawned ones, each of which collects and has all its
+    /// memory to itself, it does not begin with more: first it must be seen what one needs.
     pub(crate) fn make_pool(&mut self, workers: usize) {
         let base = u32::try_from(workers).unwrap_or(u32::MAX);
         if self.may_grow_to > base && self.is_shared() && self.mode() != DistMode::Each {
-            let mut pool = Pool::new(base, self.may_grow_to);
+            let preparation = if self.spawning { self.collecting_took.as_secs_f64() } else { 0.0 };
+            let mut pool = Pool::new(base, self.may_grow_to, preparation);
             let pending = self.scheduler.as_ref().map_or(0, outpace_schedule::Scheduler::pending);
-            if let (Some(known), Some(work)) = (&self.history.known, self.history.work) {
+            if !self.spawning
+                && let (Some(known), Some(work)) = (&self.history.known, self.history.work)
+            {
                 let pending = u32::try_from(pending).unwrap_or(u32::MAX);
                 let count = pool.begin(work, known.cores, pending, known.room);
                 if count > 0 {
@@ -67,7 +71,8 @@ impl Run {
 
     fn census(&self, load: &Load) -> Census {
         let live = || self.workers.values().filter(|worker| worker.is_live());
-        let is_steady = self.can_fork()
+        let can_grow = self.can_fork() || self.spawning;
+        let is_steady = can_grow
             && self.workers.iter().filter(|(_, worker)| worker.is_live()).all(|(index, worker)| {
                 worker.stage == Stage::Active
                     && worker.asking != Some(Asking::Idle)
@@ -90,8 +95,9 @@ impl Run {
             .partition(|(index, worker)| sleeps(index, worker));
         // What is left may be for nobody else.
         let waits = |worker: &Worker| worker.asking == Some(Asking::Idle);
-        let starting = live().filter(|worker| worker.stage == Stage::Starting).count();
-        let is_replaced = self.can_fork() && !live().any(waits);
+        let starting =
+            live().filter(|worker| matches!(worker.stage, Stage::Starting | Stage::Collected)).count();
+        let is_replaced = can_grow && !live().any(waits);
         Census {
             live: u32::try_from(live().count()).unwrap_or(u32::MAX),
             at_work: u32::try_from(at_work.len()).unwrap_or(u32::MAX),

@@ -24,7 +24,7 @@ const WEIGHT: f64 = 0.5;
 const SETTLE: Duration = Duration::from_millis(150);
 /// What starting a worker costs at least, in seconds of the run.
 const START_COST: f64 = 0.1;
-/// For so long it is the start of workers, and not their tests, that fills the CPU.
+/// For so long, and twice what they take to prepare, it is the start of workers, and not their tests, that fills the CPU.
 const STARTING: Duration = Duration::from_millis(500);
 
 /// With how much of the workers that would just fill the CPU a run begins of which it is known that its tests wait.
@@ -121,6 +121,8 @@ pub(crate) enum Change {
 pub(crate) struct Pool {
     base: u32,
     most: u32,
+    /// What a worker takes before its first test, in seconds: a spawned one collects.
+    preparation: f64,
     idle: Option<f64>,
     /// Of a core, what a worker needed when none was held.
     share: Option<f64>,
@@ -157,10 +159,11 @@ impl Mean {
 }
 
 impl Pool {
-    pub(crate) fn new(base: u32, most: u32) -> Self {
+    pub(crate) fn new(base: u32, most: u32, preparation: f64) -> Self {
         Self {
             base,
             most,
+            preparation,
             idle: None,
             share: None,
             changed_at: Duration::ZERO,
@@ -215,7 +218,7 @@ impl Pool {
         if self.expected > 0 {
             self.asked_at = Some(now);
         }
-        if census.starting > 0 && self.asked_at.is_some_and(|asked| now < asked + STARTING) {
+        if census.starting > 0 && self.asked_at.is_some_and(|asked| now < asked + self.starting()) {
             self.idle = None;
             return Change::None;
         }
@@ -258,20 +261,27 @@ impl Pool {
         let replaced = census.asleep.min(self.base.saturating_sub(census.at_work)).min(more);
         let is_free = held == 0 && self.expected == 0;
         // However full it is: what sleeps takes no core, and perhaps never ends.
-        if is_free && replaced > 0 && (census.at_work == 0 || self.is_worth_it(census)) {
+        if is_free && replaced > 0 && (census.at_work == 0 || self.is_worth_it(census, replaced)) {
             return Change::Grow(replaced);
         }
-        let wanted = fitting.min(GROWTH * census.live).min(more);
+        let at_once = if self.preparation > 0.0 { whole(idle).max(1) } else { u32::MAX };
+        let wanted = fitting.min(at_once).min(GROWTH * census.live).min(more);
         let pays = wanted > 0 && is_free && census.is_steady && idle > WASTE;
-        if pays && self.is_worth_it(census) { Change::Grow(wanted) } else { Change::None }
+        if pays && self.is_worth_it(census, wanted) { Change::Grow(wanted) } else { Change::None }
     }
 
-    /// Whether what is left to do takes longer than making a worker ready for it.
-    fn is_worth_it(&self, census: Census) -> bool {
-        let Some(mean) = self.tests.value() else { return true };
+    /// Whether what is left to do takes longer than making so many more workers ready for it, and they save more time than one
+    /// of them takes for that.
+    fn is_worth_it(&self, census: Census, more: u32) -> bool {
+        let Some(mean) = self.tests.value() else { return self.preparation <= 0.0 };
         let fixtures = self.first_tests.value().map_or(0.0, |first| (first - mean).max(0.0));
-        let left = f64::from(census.pending) * mean / f64::from(census.live.max(1));
-        left > START_COST + fixtures
+        let (live, more) = (f64::from(census.live.max(1)), f64::from(more));
+        let left = f64::from(census.pending) * mean / live;
+        left > START_COST + self.preparation + fixtures && left * more / (live + more) > self.preparation
+    }
+
+    fn starting(&self) -> Duration {
+        STARTING + Duration::from_secs_f64(2.0 * self.preparation)
     }
 
     fn read(&mut self, load: &Load) -> f64 {

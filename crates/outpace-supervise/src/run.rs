@@ -65,6 +65,8 @@ pub struct Run {
     pub(crate) barrier: bool,
     /// Workers that the run may grow to; 0 for no more than it begins with.
     pub(crate) may_grow_to: u32,
+    /// From the start of the run to its collection.
+    pub(crate) collecting_took: Duration,
     pub(crate) pool: Option<Pool>,
     pub(crate) cores: Cores,
     pub(crate) history: History,

@@ -114,6 +114,7 @@ impl Run {
         match message {
             FromWorker::Collected { collection, payload } => {
                 self.tell(ToController::Collected { worker: first, payload: payload.clone() });
+                self.collecting_took = self.now;
                 self.watching.set_limits(&collection.limits);
                 self.reference = Some((collection, payload));
                 self.begin();
@@ -330,6 +331,7 @@ impl Run {
             .map(|(index, _)| *index)
             .collect();
         self.make_scheduler(&collected);
+        self.make_pool(collected.len());
         for index in collected {
             self.send_run(index);
         }

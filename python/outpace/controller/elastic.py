@@ -46,13 +46,12 @@ def note_option(config: pytest.Config) -> None:
     config.stash[_was_auto] = config.option.numprocesses in ("auto", "logical")
 
 
-def most_workers(config: pytest.Config, start_method: str) -> int:
+def most_workers(config: pytest.Config) -> int:
     """The most workers at one time; 0 when the run keeps those it begins with."""
     option = config.option
     if (
         not config.stash.get(_was_auto, False)
         or workers.chosen_by_user
-        or start_method == "spawn"
         or option.dist == "each"
         or _has_own_scheduler(config)
     ):

@@ -55,7 +55,7 @@ class OutpaceSession(DSession):  # type: ignore[misc]
         super().__init__(config)
         self.coordinator = coordinator
         self.start_method = start_method
-        self.most_workers = elastic.most_workers(config, start_method)
+        self.most_workers = elastic.most_workers(config)
         self.timeouts = times
         self.finished = False
         self.shouldstop: bool | str = False

@@ -30,7 +30,7 @@ fn settle(pool: &mut Pool, load: &Load, census: Census, now: &mut Duration) -> C
 
 #[test]
 fn workers_that_wait_are_tripled_up_to_the_limit() {
-    let (mut pool, mut now) = (Pool::new(2, 20), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 20, 0.0), Duration::ZERO);
     let mut live = 2;
     for wanted in [4, 12, 2] {
         assert_eq!(settle(&mut pool, &load(CORES), census(live, 400), &mut now), Change::Grow(wanted));
@@ -42,13 +42,13 @@ fn workers_that_wait_are_tripled_up_to_the_limit() {
 
 #[test]
 fn a_full_cpu_never_grows_and_never_holds_those_it_began_with() {
-    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 12, 0.0), Duration::ZERO);
     assert_eq!(settle(&mut pool, &load(0.0), census(2, 400), &mut now), Change::None);
 }
 
 #[test]
 fn extras_are_held_while_the_cpu_is_full_and_go_on_when_it_is_not() {
-    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 12, 0.0), Duration::ZERO);
     assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::Hold(3));
     pool.held.extend((5..8).rev().map(WorkerIndex));
     assert_eq!(settle(&mut pool, &load(0.0), census(8, 400), &mut now), Change::Hold(2));
@@ -61,7 +61,7 @@ fn extras_are_held_while_the_cpu_is_full_and_go_on_when_it_is_not() {
 
 #[test]
 fn an_expensive_fixture_is_not_paid_for_a_short_rest() {
-    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 12, 0.0), Duration::ZERO);
     for _ in 0..2 {
         pool.record(5.0, true);
         pool.record(0.1, false);
@@ -72,14 +72,14 @@ fn an_expensive_fixture_is_not_paid_for_a_short_rest() {
 
 #[test]
 fn nothing_grows_while_a_worker_is_not_yet_at_work() {
-    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 12, 0.0), Duration::ZERO);
     let starting = Census { is_steady: false, ..census(2, 400) };
     assert_eq!(settle(&mut pool, &load(CORES), starting, &mut now), Change::None);
 }
 
 #[test]
 fn the_busy_share_is_that_of_all_readings() {
-    let mut pool = Pool::new(2, 12);
+    let mut pool = Pool::new(2, 12, 0.0);
     assert_eq!(pool.busy_share(), None);
     pool.decide(&load(2.0), census(2, 0), Duration::from_millis(100));
     pool.decide(&load(0.0), census(2, 0), Duration::from_millis(200));
@@ -93,10 +93,12 @@ proptest! {
     fn limits_hold(
         base in 1_u32..5,
         extra in 0_u32..40,
+        preparation in prop_oneof![Just(0.0), 0.1..5.0_f64],
         readings in proptest::collection::vec((0.0..4.0_f64, 0_u32..50, 0_u32..500, any::<bool>(), 0_u32..4, 0_u32..2), 1..80),
     ) {
         let most = base + extra;
-        let (mut pool, mut live, mut now) = (Pool::new(base, most), base, Duration::ZERO);
+        let (mut pool, mut live, mut now) = (Pool::new(base, most, preparation), base, Duration::ZERO);
+        pool.record(1.0, false);
         let mut changed = None;
         for (idle, room, pending, is_steady, asleep, starting) in readings {
             now += Duration::from_millis(50);
@@ -137,7 +139,7 @@ proptest! {
 
 #[test]
 fn when_the_first_workers_have_nothing_left_held_ones_go_on_however_full_the_cpu_is() {
-    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 12, 0.0), Duration::ZERO);
     pool.held.extend((2..8).map(WorkerIndex));
     let one_works = Census { at_work: 1, ..census(8, 10) };
     assert_eq!(settle(&mut pool, &load(0.0), one_works, &mut now), Change::Release(1));
@@ -147,7 +149,7 @@ fn when_the_first_workers_have_nothing_left_held_ones_go_on_however_full_the_cpu
 
 #[test]
 fn a_run_whose_tests_are_known_to_wait_begins_with_as_many_as_fill_the_cpu() {
-    let begin = |work| Pool::new(2, 32).begin(work, CORES, 400, 1000);
+    let begin = |work| Pool::new(2, 32, 0.0).begin(work, CORES, 400, 1000);
     let waiting = WAITING;
     assert_eq!(begin(waiting), 15, "17 of the 20 that fill it");
     assert_eq!(
@@ -157,9 +159,9 @@ fn a_run_whose_tests_are_known_to_wait_begins_with_as_many_as_fill_the_cpu() {
     );
     assert_eq!(begin(Work { cpu: 80.0, ..waiting }), 0);
     assert_eq!(begin(Work { wall: 0.08, cpu: 0.008, longest: 0.001, ..WAITING }), 0, "not worth it");
-    assert_eq!(Pool::new(2, 8).begin(waiting, CORES, 400, 1000), 6);
-    assert_eq!(Pool::new(2, 32).begin(waiting, CORES, 5, 1000), 3);
-    assert_eq!(Pool::new(2, 32).begin(waiting, CORES, 400, 1), 1);
+    assert_eq!(Pool::new(2, 8, 0.0).begin(waiting, CORES, 400, 1000), 6);
+    assert_eq!(Pool::new(2, 32, 0.0).begin(waiting, CORES, 5, 1000), 3);
+    assert_eq!(Pool::new(2, 32, 0.0).begin(waiting, CORES, 400, 1), 1);
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn what_is_not_known_is_taken_to_be_as_the_rest() {
 
 #[test]
 fn workers_that_sleep_are_replaced_however_full_the_cpu_is() {
-    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 12, 0.0), Duration::ZERO);
     let one_sleeps = Census { at_work: 1, asleep: 1, ..census(2, 400) };
     assert_eq!(settle(&mut pool, &load(0.0), one_sleeps, &mut now), Change::Grow(1));
     pool.expected = 0;
@@ -186,7 +188,7 @@ fn workers_that_sleep_are_replaced_however_full_the_cpu_is() {
 
 #[test]
 fn held_ones_go_on_before_others_are_made() {
-    let (mut pool, mut now) = (Pool::new(2, 12), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 12, 0.0), Duration::ZERO);
     pool.held.extend((2..4).map(WorkerIndex));
     let both_sleep = Census { at_work: 0, asleep: 2, ..census(4, 400) };
     assert_eq!(settle(&mut pool, &load(0.0), both_sleep, &mut now), Change::Release(2));
@@ -194,7 +196,7 @@ fn held_ones_go_on_before_others_are_made() {
 
 #[test]
 fn when_nothing_else_is_left_than_what_held_ones_have_all_that_fit_go_on_at_once() {
-    let (mut pool, mut now) = (Pool::new(2, 32), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 32, 0.0), Duration::ZERO);
     pool.begin(WAITING, CORES, 400, 1000);
     pool.expected = 0;
     pool.held.extend((2..17).map(WorkerIndex));
@@ -204,7 +206,7 @@ fn when_nothing_else_is_left_than_what_held_ones_have_all_that_fit_go_on_at_once
 
 #[test]
 fn what_the_start_of_workers_takes_holds_nobody() {
-    let (mut pool, mut now) = (Pool::new(2, 32), Duration::ZERO);
+    let (mut pool, mut now) = (Pool::new(2, 32, 0.0), Duration::ZERO);
     pool.begin(WAITING, CORES, 400, 1000);
     let starting = Census { starting: 15, is_steady: false, ..census(17, 400) };
     for expected in [15, 15, 0, 0, 0] {
@@ -219,9 +221,26 @@ fn what_the_start_of_workers_takes_holds_nobody() {
 fn a_fixture_that_each_worker_sets_up_makes_them_fewer() {
     let begin = |wall, cpu| {
         let each = Expected { wall, cpu };
-        Pool::new(2, 64).begin(Work { wall: 7.0, cpu: 3.8, longest: 0.3, each }, CORES, 400, 1000)
+        Pool::new(2, 64, 0.0).begin(Work { wall: 7.0, cpu: 3.8, longest: 0.3, each }, CORES, 400, 1000)
     };
     assert_eq!(begin(0.0, 0.0), 2);
     assert_eq!(begin(1.0, 0.8), 1, "with one more the CPU would need longer than its tests wait");
     assert_eq!(begin(3.0, 3.0), 0);
+}
+
+#[test]
+fn spawned_workers_are_few_at_once_and_must_save_more_than_they_take() {
+    let (mut pool, mut now) = (Pool::new(2, 32, 3.0), Duration::ZERO);
+    assert_eq!(
+        settle(&mut pool, &load(CORES), census(2, 300), &mut now),
+        Change::None,
+        "nothing is known of tests"
+    );
+    pool.record(0.2, true);
+    pool.record(0.2, false);
+    assert_eq!(settle(&mut pool, &load(CORES), census(2, 300), &mut now), Change::Grow(2));
+    pool.expected = 0;
+    assert_eq!(settle(&mut pool, &load(CORES), census(4, 280), &mut now), Change::Grow(2));
+    pool.expected = 0;
+    assert_eq!(settle(&mut pool, &load(CORES), census(8, 280), &mut now), Change::None, "they save 1.4 s");
 }
