@@ -172,8 +172,9 @@ impl Run {
     /// Whether others have what this worker may get in a moment. In its teardown it waits for that: it would set up anew what
     /// its tests share.
     fn somebody_hoards(&self, index: WorkerIndex) -> bool {
+        let hoards = |worker| self.may_be_revoked(worker) || (worker.revoking && worker.is_live());
         self.scheduler.as_ref().is_some_and(Scheduler::is_revocable)
-            && self.workers.iter().any(|(other, worker)| *other != index && self.may_be_revoked(worker))
+            && self.workers.iter().any(|(other, worker)| *other != index && hoards(worker))
     }
 
     /// Something may have come free: answer those who wait.
@@ -217,6 +218,7 @@ impl Run {
         for (_, worker, lane, _) in stuck.take(idle).collect::<Vec<_>>() {
             if let Some(worker) = self.workers.get_mut(&worker) {
                 worker.limited = true;
+                worker.revoking = true;
             }
             self.act(Action::Revoke { worker, lane });
             again = false;
@@ -230,6 +232,7 @@ impl Run {
 
     pub(crate) fn on_revoked(&mut self, index: WorkerIndex, kept: u32) {
         let Some(worker) = self.workers.get_mut(&index) else { return };
+        worker.revoking = false;
         // The front may just have been claimed by a worker whose last question is still on its way.
         let items = worker.cut(kept);
         if items.is_empty() {

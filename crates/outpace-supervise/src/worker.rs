@@ -71,6 +71,8 @@ pub(crate) struct Worker {
     pub(crate) next_position: u32,
     pub(crate) asking: Option<Asking>,
     pub(crate) limited: bool,
+    /// It is asked for what it has not started, and has not answered.
+    pub(crate) revoking: bool,
     pub(crate) pace: Pace,
     pub(crate) has_finished_any: bool,
     /// The test it finished last.
@@ -118,6 +120,7 @@ impl Worker {
             next_position: 0,
             asking: None,
             limited: false,
+            revoking: false,
             pace: Pace::default(),
             has_finished_any: false,
             last_item: None,

@@ -420,6 +420,52 @@ fn a_worker_with_nothing_to_give_back_does_not_stand_before_one_that_has() {
     assert!(matches!(actions[..], [Action::Revoke { worker, .. }] if worker != first), "{actions:?}");
 }
 
+/// Two workers at two tests each; the first hoards one while the second asks in its last teardown.
+fn asked_in_a_teardown() -> (Run, Duration) {
+    let mut run = Run::new();
+    let start = [Event::Controller(FromController::Template { argv: Vec::new() })];
+    let events = start.into_iter().chain((0..2).map(announce)).chain([
+        plan_for(StartMethod::Fork, 2),
+        collected_many(Peer::Template, &[], 3),
+        ready(worker(0), 20),
+        ready(worker(1), 21),
+        ask(worker(0), 0, false),
+        ask(worker(1), 0, false),
+        ask(worker(0), 1, true),
+    ]);
+    for event in events {
+        run.handle(event, Duration::ZERO);
+    }
+    let actions = run.handle(ask(worker(1), 1, true), Duration::ZERO);
+    assert_eq!(actions, [], "what its tests share stays set up");
+    (run, Duration::from_millis(20))
+}
+
+#[test]
+fn a_worker_in_its_teardown_waits_for_what_another_one_hoards() {
+    let (mut run, later) = asked_in_a_teardown();
+    let actions = run.handle(Event::Tick, later);
+    assert!(matches!(actions[..], [Action::Revoke { worker: WorkerIndex(0), .. }]), "{actions:?}");
+    let actions = run.handle(Event::Revoked { worker: WorkerIndex(0), kept: 1 }, later);
+    assert!(
+        matches!(&actions[..], [.., Action::Send(peer, ToWorker::Grant { position: 1, items })]
+            if *peer == worker(1) && items.len() == 1),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn a_worker_in_its_teardown_waits_no_longer_than_another_one_hoards() {
+    let (mut run, later) = asked_in_a_teardown();
+    run.handle(Event::Tick, later);
+    // It has just begun what it had.
+    let actions = run.handle(Event::Revoked { worker: WorkerIndex(0), kept: 2 }, later);
+    assert!(
+        matches!(&actions[..], [Action::Send(peer, ToWorker::Nothing)] if *peer == worker(1)),
+        "{actions:?}"
+    );
+}
+
 const SLOW: Timeouts = Timeouts { slow: 1_000, test: 3_000, grace: 500 };
 
 fn seen(number: u32, sequence: u32, item: u32, phase: Phase, answered: u32) -> Event {
