@@ -71,16 +71,6 @@ def test_a_mark_that_is_not_run_asks_for_nothing(one_lab: Lab) -> None:
     run.no_match("*own ports*")
 
 
-def test_threads_from_the_collection(lab: Lab) -> None:
-    """A process with threads cannot be isolated; one that is so before it has any can."""
-    lab.write("conftest.py", "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n")
-    lab.write("test_a.py", PORTS.format(mark="", count=8))
-    run = lab.run("-n2", "--isolate=ports")
-    assert run.ret == 4 and "Use --start-method spawn" in run.err, run.out + run.err
-    run = lab.run("-n2", "--isolate=ports", "--start-method=spawn")
-    assert (run.ret, run.counts) == (0, {"passed": 8}), run.out + run.err
-
-
 @pytest.mark.parametrize("mark", ["isolate", 'isolate("port")', 'isolate(kinds="ports")'])
 def test_a_wrong_mark_ends_the_run_with_its_place(one_lab: Lab, mark: str) -> None:
     one_lab.write("test_a.py", f"import pytest\n@pytest.mark.{mark}\ndef test_it(): pass\n")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from outpace import __version__, forked_start, plain, pytest_private
-from outpace.launch import SOCKET, find_binary, python_command
+from outpace.launch import find_binary
 from outpace.wire import Channel, Closed, Kind, frame
 
 from . import recorder, streams
@@ -136,16 +136,9 @@ class Starter:
 
     def begin_anew(self, channel: Channel, payload: bytes, board_fd: int) -> NoReturn:
         """As a template of a run for which nothing that was collected is of use: be a fresh interpreter."""
-        given = os.memfd_create("outpace-given")
-        with os.fdopen(os.dup(given), "wb") as file:
-            file.write(payload)
-        for fd in (given, board_fd, channel.fd):
-            os.set_inheritable(fd, True)
-        os.chdir(self.cwd)
-        environ = dict(self.environ)
-        environ[SOCKET.encode()] = f"{channel.fd}:{given}:{board_fd}".encode()
-        command = python_command()
-        os.execve(command[0], command, environ)
+        from outpace.worker import anew
+
+        anew.become(payload, board_fd, channel.fd, self.cwd, self.environ)
 
 
 class _Kept(Channel):

@@ -69,9 +69,9 @@ def serve(socket_fd: int, args: list[str] | None = None) -> None:
 
 
 def _begin(channel: Channel, board_fd: int, payload: bytes, ahead: pytest.Config | None) -> None:
-    shared = board.Board(board_fd)
-    os.close(board_fd)
-    run(channel, shared, int.from_bytes(payload[:4], "little"), plain.loads(payload[4:]), ahead)
+    os.set_inheritable(board_fd, False)
+    lane, given = int.from_bytes(payload[:4], "little"), plain.loads(payload[4:])
+    run(channel, board.Board(board_fd), lane, given, ahead, start=(payload, board_fd))
 
 
 def import_ahead() -> None:
@@ -97,8 +97,10 @@ def run(
     ahead: pytest.Config | None,
     *,
     layer: Collected | None = None,
+    start: tuple[bytes, int] | None = None,
 ) -> None:
-    """Be a session in worker role. ``layer``: it is kept, and forks templates of runs."""
+    """Be a session in worker role. ``layer``: it is kept, and forks templates of runs. ``start``: the first message, and
+    the descriptor of the board."""
     from . import early_debugger
     from .detect import RecordingInput, TracedEnviron
     from .session import WorkerSession
@@ -116,7 +118,7 @@ def run(
     worker = None
     code = 0
     try:
-        sandbox = _enter_sandbox(given, channel)
+        sandboxes = _enter_sandboxes(given, channel)
         forkable = Forkable(environ, workerinput)  # it knows from here on what the process had open already
         environ.install()
         early_debugger.pass_over(channel)
@@ -128,14 +130,21 @@ def run(
         worker = WorkerSession(config, channel, shared, lane, forkable)
         worker.collects(given["measures"])
         worker.isolate = given["isolate"]
+        worker.is_early = given["isolate_early"]
+        worker.told = given.get("told")
+        worker.start = start
         worker.layer = layer
         config.pluginmanager.register(worker, "outpace-worker")
         if live is not None:
             worker.live = live
             config.pluginmanager.register(live, "outpace-live")
-        if sandbox is not None:
+        for sandbox in sandboxes:
             worker.is_in(sandbox)
         config.hook.pytest_cmdline_main(config=config)
+        if worker.begins_anew:
+            from . import anew
+
+            anew.begin(worker)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
@@ -198,15 +207,18 @@ def _own_variables(given: dict[str, Any]) -> frozenset[str]:
     return names
 
 
-def _enter_sandbox(given: dict[str, Any], channel: Channel) -> Any:
+def _enter_sandboxes(given: dict[str, Any], channel: Channel) -> list[Any]:
     """Where this process is to be isolated, and certainly a worker: before any code of the user's has run."""
     wanted = given["isolate"]
     if wanted is None or not given["isolate_early"]:
-        return None
+        return []
     from outpace import leases
 
     from . import sandbox
 
+    before = [sandbox.entered_before(each) for each in given.get("inside", ())]
+    inside = {kind for each in before for kind in each.given["kinds"]}
+    wanted = {**wanted, "kinds": [kind for kind in wanted["kinds"] if kind not in inside]}
     if "ports" in wanted["kinds"]:
         leases.slot()  # in a network of its own, every worker would have the first one
     # Its connection to what these plugins have in the controller is still to be made.
@@ -218,7 +230,8 @@ def _enter_sandbox(given: dict[str, Any], channel: Channel) -> Any:
 
         renames = places.renames(wanted, given["databases"])
     targets = [*wanted["targets"], *own]
-    return sandbox.enter_or_say({**wanted, "targets": targets, "renames": renames}, given["basetemp"], channel)
+    wanted.update(targets=targets, renames=renames)
+    return [*before, sandbox.enter_or_say(wanted, given["basetemp"], channel)]
 
 
 def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None) -> pytest.Config:

@@ -28,11 +28,17 @@ def settle(worker: WorkerSession, asked: Collection[str]) -> None:
     sandbox_calls.library()
 
 
+def kinds_outside(worker: WorkerSession) -> list[str]:
+    """What this worker is to have of its own, and has not yet been told to enter."""
+    assert worker.isolate is not None
+    inside = {kind for watch in worker.sandboxes for kind in watch.sandbox.given["kinds"]}
+    return [kind for kind in worker.isolate["kinds"] if kind not in inside]
+
+
 def enter(worker: WorkerSession, basetemp: str | None) -> None:
     """Before the first test of this worker; what it is in already is left out."""
     assert worker.isolate is not None
-    inside = {kind for watch in worker.sandboxes for kind in watch.sandbox.given["kinds"]}
-    kinds = [kind for kind in worker.isolate["kinds"] if kind not in inside]
+    kinds = kinds_outside(worker)
     if kinds:
         given = {**worker.isolate, "kinds": kinds}
         if "ports" in kinds:

@@ -135,6 +135,18 @@ def enter(given: dict[str, Any], basetemp: str | None, channel: Channel | None) 
     return sandbox
 
 
+def entered_before(state: dict[str, Any]) -> Sandbox:
+    """In an interpreter that another one of the same process has become: what that one had entered."""
+    sandbox = Sandbox(state["given"])
+    vars(sandbox).update(state)
+    for fd in (sandbox.upper, sandbox.root):
+        if fd is not None:
+            os.set_inheritable(fd, False)
+    if sandbox.given["home"]:
+        os.environ["HOME"] = _home(sandbox.given)
+    return sandbox
+
+
 def _mounts(given: dict[str, Any]) -> bool:
     return "tmp" in given["kinds"] or "files" in given["kinds"] or bool(given["hosts"])
 
@@ -162,8 +174,8 @@ def _check_threads() -> None:
     if threads > 1:
         raise Refused(
             f"a worker has {threads} threads, which were started while tests were collected, and cannot be isolated "
-            "any more. Use --start-method spawn, and --isolate or [tool.outpace.isolate]: workers are then isolated "
-            "before"
+            "any more. Name all that is to be its own in --isolate or [tool.outpace.isolate], not only in marks: workers "
+            "are then isolated before"
         )
 
 

@@ -100,7 +100,7 @@ class SandboxWatch:
     def pytest_sessionfinish(self) -> Generator[None, Any, None]:
         """The innermost wrapper: before the worker says goodbye."""
         yield
-        if self.writes is not None and self.passing is not None:
+        if self.writes is not None and self.passing is not None and not self.worker.begins_anew:
             self._look()
             contested = self.passing.write_back()
             if contested:
@@ -109,7 +109,7 @@ class SandboxWatch:
     def leave(self) -> None:
         """At the very end of the process, when nobody writes any more."""
         given, upper, root = self.sandbox.given, self.sandbox.upper, self.sandbox.root
-        if self.passing is None or upper is None or root is None:
+        if self.passing is None or upper is None or root is None or self.worker.begins_anew:
             return
         self.passing.write_back()
         if given["keep"]:

@@ -84,6 +84,12 @@ class WorkerSession:
         # What the worker is to have of its own, and what sees to it (`outpace.worker.sandbox_watch`).
         self.isolate: dict[str, Any] | None = None
         self.sandboxes: list[Any] = []
+        # What it takes to begin again in a sandbox (`outpace.worker.anew`): certainly a worker, what it was started with,
+        # whether it does, and then the tests that were told before.
+        self.is_early = False
+        self.start: tuple[bytes, int] | None = None
+        self.begins_anew = False
+        self.told: list[str] | None = None
         if config.option.outpace_memory:
             from .memory import Growth
 
@@ -165,8 +171,15 @@ class WorkerSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         reasons = self.forkable.reasons(self.config)
-        self._tell_paid(imports=self.imports.told() if self.imports is not None else [])
+        if self.told is None:
+            self._tell_paid(imports=self.imports.told() if self.imports is not None else [])
         isolated = self._tell_collection(session, reasons)
+        if self.isolate is not None and self.told is None:
+            from . import anew
+
+            self.begins_anew = anew.is_needed(self, reasons)
+            if self.begins_anew:
+                return True
         if self.layer is not None:
             self.layer.hold(self)
             if self.layer.has_narrowed:
@@ -200,7 +213,12 @@ class WorkerSession:
         if found is not None and found.timeouts:
             self.limits = {**found.limits(session.items), **self.limits}
         isolated = self._isolated(session)
-        self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
+        if self.told is None:
+            self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
+        else:
+            from . import anew
+
+            anew.compare(session, self.told)
         return isolated
 
     def _isolated(self, session: pytest.Session) -> Collection[int]:
@@ -260,14 +278,16 @@ class WorkerSession:
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if not report.passed:
+        if not report.passed and self.told is None:
             self.reporting.event("collectreport", data=self.reporting.serialise(report))
 
     @pytest.hookimpl
     def pytest_warning_recorded(
         self, warning_message: Any, when: str, nodeid: str, location: tuple[str, int, str] | None
     ) -> None:
-        self.reporting.event("warning", data=warning_data(warning_message), when=when, nodeid=nodeid, location=location)
+        if self.told is None or when == "runtest":
+            data = warning_data(warning_message)
+            self.reporting.event("warning", data=data, when=when, nodeid=nodeid, location=location)
 
     @pytest.hookimpl
     def pytest_internalerror(self, excrepr: object) -> None:
@@ -281,6 +301,9 @@ class WorkerSession:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, None]:
+        if self.begins_anew:
+            yield
+            return
         output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
         output["exitstatus"] = int(exitstatus)
         output["shouldfail"] = session.shouldfail
