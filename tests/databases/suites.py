@@ -12,6 +12,7 @@ RAW = {
     "psycopg2": "psycopg2.connect(os.environ['DATABASE_URL'])",
     "pymysql": "pymysql.connect(**parts(os.environ['DATABASE_URL']))",
     "MySQLdb": "MySQLdb.connect(**parts(os.environ['DATABASE_URL']))",
+    "mysql.connector": "mysql.connector.connect(**parts(os.environ['DATABASE_URL']))",
     "sqlite3": "sqlite3.connect(os.environ['DATABASE_URL'].split('///', 1)[1], timeout=60)",
 }
 SCHEMA = "create table if not exists item (name text)"
@@ -48,6 +49,29 @@ def raw(project: Project, driver: str, tests: int = 12) -> None:
             cursor.execute("select count(*) from item")
             assert cursor.fetchone() == (n + 1,)
             connection.commit()
+        """
+    )
+
+
+def raw_asyncpg(project: Project, tests: int = 12) -> None:
+    project.write("pytest.ini", "[pytest]\nasyncio_mode = auto\n")
+    project.files(
+        test_raw=f"""
+        import asyncio, os
+        import asyncpg
+        import pytest
+
+        @pytest.mark.parametrize("n", range({tests}))
+        async def test_items(n):
+            connection = await asyncpg.connect(os.environ["DATABASE_URL"])
+            try:
+                await connection.execute("delete from item")
+                for number in range(n + 1):
+                    await connection.execute("insert into item values ($1)", f"item {{number}}")
+                    await asyncio.sleep(0.005)
+                assert await connection.fetchval("select count(*) from item") == n + 1
+            finally:
+                await connection.close()
         """
     )
 

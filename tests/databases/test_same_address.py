@@ -39,6 +39,7 @@ def with_clones_there(project: Project, url: str, times: int = 1) -> None:
     project.write("pyproject.toml", f'{table}\n[tool.outpace.isolate]\nkinds = ["ports"]\n')
     serial = project.run("-n0", "--isolate=none", record=True, limit=LIMIT)
     assert serial.ret == 0, serial.out
+    assert project.run("-n4", "-x", "-p", "no:outpace", limit=LIMIT).counts.get("failed", 0) > 0
     for method in ["fork", "spawn"] * times:
         parallel = project.run("-n4", "-v", "--start-method", method, record=True, limit=LIMIT)
         assert parallel.ret == 0, parallel.out + parallel.err
@@ -56,10 +57,13 @@ def times(request: pytest.FixtureRequest) -> int:
     [
         (raw("psycopg"), ""),
         (raw("psycopg2"), ""),
+        (suites.raw_asyncpg, ""),
         (suites.sqlalchemy, "psycopg"),
         (suites.sqlalchemy_async, "asyncpg"),
+        (suites.fastapi, "psycopg"),
+        (suites.django, ""),
     ],
-    ids=["psycopg", "psycopg2", "sqlalchemy", "asyncpg"],
+    ids=["psycopg", "psycopg2", "asyncpg-raw", "sqlalchemy", "asyncpg", "fastapi", "django"],
 )
 def test_postgresql(
     project: Project, postgres: Postgres, suite: Callable[[Project], None], driver: str, times: int
@@ -75,12 +79,25 @@ def test_postgresql(
     [
         (raw("pymysql"), "pymysql"),
         (raw("MySQLdb"), "mysqldb"),
+        (raw("mysql.connector"), "mysqlconnector"),
         (suites.sqlalchemy, "pymysql"),
         (suites.sqlalchemy, "mysqlconnector"),
         (suites.sqlalchemy_async, "aiomysql"),
         (suites.sqlalchemy_async, "asyncmy"),
+        (suites.fastapi, "pymysql"),
+        (suites.django, "pymysql"),
     ],
-    ids=["pymysql", "MySQLdb", "sqlalchemy", "mysql.connector", "aiomysql", "asyncmy"],
+    ids=[
+        "pymysql",
+        "MySQLdb",
+        "mysql.connector-raw",
+        "sqlalchemy",
+        "mysql.connector",
+        "aiomysql",
+        "asyncmy",
+        "fastapi",
+        "django",
+    ],
 )
 def test_mysql(
     project: Project, mariadb: Mariadb, suite: Callable[[Project], None], driver: str, times: int

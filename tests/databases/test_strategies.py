@@ -33,8 +33,10 @@ SUITES = {
     "sqlite3": (_raw("sqlite3"), "sqlite"),
     "psycopg": (_raw("psycopg"), ""),
     "psycopg2": (_raw("psycopg2"), ""),
+    "asyncpg-raw": (suites.raw_asyncpg, ""),
     "pymysql": (_raw("pymysql"), "mysql"),
     "MySQLdb": (_raw("MySQLdb"), "mysql"),
+    "mysql.connector": (_raw("mysql.connector"), "mysql+mysqlconnector"),
     "sqlalchemy": (suites.sqlalchemy, "psycopg"),
     "sqlalchemy-sqlite": (suites.sqlalchemy, "sqlite"),
     "asyncpg": (suites.sqlalchemy_async, "asyncpg"),
@@ -60,7 +62,7 @@ class Shop:
     def __init__(self, request: pytest.FixtureRequest, project: Project, tmp_path: Path, kind: str) -> None:
         suite, driver = SUITES[kind]
         self.kind = kind
-        for module in ("MySQLdb", "pymysql", "redis"):
+        for module in ("MySQLdb", "mysql.connector", "pymysql", "redis"):
             if kind.startswith(module):
                 pytest.importorskip(module)
         self.project = project
@@ -180,6 +182,31 @@ def test_raw_connections_in_transactions(shop: Shop) -> None:
         """
     )
     as_serially(shop, "-n4")
+
+
+@pytest.mark.parametrize("shop", ["asyncpg-raw"], indirect=True)
+def test_raw_asynchronous_connections_in_transactions(shop: Shop) -> None:
+    shop.project.files(
+        conftest="""
+        from contextlib import AsyncExitStack
+        import asyncpg
+        import pytest
+        from outpace.transactions import rolled_back
+
+        @pytest.fixture(autouse=True)
+        async def _undone(monkeypatch):
+            connect = asyncpg.connect
+            async with AsyncExitStack() as stack:
+                async def inside(*args, **kwargs):
+                    real = await connect(*args, **kwargs)
+                    stack.push_async_callback(real.close)
+                    return await stack.enter_async_context(rolled_back(real))
+                monkeypatch.setattr(asyncpg, "connect", inside)
+                yield
+        """
+    )
+    as_serially(shop, "-n4")
+    assert shop.count() == 0
 
 
 @pytest.mark.parametrize("shop", ["django", "django-mysql", "django-sqlite"], indirect=True)

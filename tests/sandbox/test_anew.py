@@ -146,7 +146,8 @@ def test_a_child_process_is_inside_and_ends(lab: Lab, port: int) -> None:
         f"""
         import subprocess, sys
         def pytest_configure(config):
-            code = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); print(flush=True); time.sleep(1000)"
+            listen = "socket.create_server(('127.0.0.1', {port}))"
+            code = f"import socket, time; server = {{listen}}; print(flush=True); time.sleep(1000)"
             if hasattr(config, "workerinput"):
                 config.child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
                 config.child.stdout.readline()

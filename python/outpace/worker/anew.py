@@ -1,10 +1,10 @@
 """A worker that collected outside of its sandbox, and must not enter it any more, begins again inside.
 
-Threads do not come along into a namespace, nor do connections and child processes that the import of the tests has left.
-So the session ends without a test, in order, and the process becomes a fresh interpreter, which enters its sandbox
-before any code of the project's, as every spawned worker does. To the coordinator it is the same worker all along: the
-process, its connection and its lane stay, and what it has collected is told once. Imported only where something is to be
-isolated.
+Threads do not come along into a namespace, nor do connections and child processes that the import of the tests has
+left. So the session ends without a test, in order, and the process becomes a fresh interpreter, which enters its
+sandbox before any code of the project's, as every spawned worker does. To the coordinator it is the same worker all
+along: the process, its connection and its lane stay, and what it has collected is told once. Imported only where
+something is to be isolated.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def compare(session: pytest.Session, told: Sequence[str]) -> None:
     if sorted(ids) != sorted(told):
         raise pytest.UsageError(
             "outpace: the tests that are collected in a sandbox differ from those collected outside of it: "
-            f"{', '.join(other[:3])}{', …' if len(other) > 3 else ''}. What they are made from must be the same in both: expose "
-            "it or let it pass through ([tool.outpace.isolate]), or use --start-method spawn"
+            f"{', '.join(other[:3])}{', …' if len(other) > 3 else ''}. What makes them must be the same in both: "
+            "expose it or let it pass through ([tool.outpace.isolate]), or use --start-method spawn"
         )
     from .template import reorder
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from outpace.warm.collector import Collected
 
+    from .session import WorkerSession
+
 
 def main() -> None:
     """The start of a fresh interpreter."""
@@ -99,8 +101,8 @@ def run(
     layer: Collected | None = None,
     start: tuple[bytes, int] | None = None,
 ) -> None:
-    """Be a session in worker role. ``layer``: it is kept, and forks templates of runs. ``start``: the first message, and
-    the descriptor of the board."""
+    """Be a session in worker role. ``layer``: it is kept, and forks templates of runs. ``start``: the first message,
+    and the descriptor of the board."""
     from . import early_debugger
     from .detect import RecordingInput, TracedEnviron
     from .session import WorkerSession
@@ -129,22 +131,15 @@ def run(
             config.stash[given_key] = databases
         worker = WorkerSession(config, channel, shared, lane, forkable)
         worker.collects(given["measures"])
-        worker.isolate = given["isolate"]
-        worker.is_early = given["isolate_early"]
-        worker.told = given.get("told")
-        worker.start = start
+        worker.begins(given, start)
         worker.layer = layer
         config.pluginmanager.register(worker, "outpace-worker")
         if live is not None:
             worker.live = live
             config.pluginmanager.register(live, "outpace-live")
-        for sandbox in sandboxes:
-            worker.is_in(sandbox)
+        worker.is_in(sandboxes)
         config.hook.pytest_cmdline_main(config=config)
-        if worker.begins_anew:
-            from . import anew
-
-            anew.begin(worker)
+        _begin_anew(worker)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
@@ -158,6 +153,13 @@ def run(
         finish_worker(worker)
         os._exit(code)
     sys.exit(code)
+
+
+def _begin_anew(worker: WorkerSession) -> None:
+    if worker.begins_anew:
+        from . import anew
+
+        anew.begin(worker)
 
 
 def _enter(lane: board.Lane) -> None:

@@ -174,8 +174,8 @@ def _check_threads() -> None:
     if threads > 1:
         raise Refused(
             f"a worker has {threads} threads, which were started while tests were collected, and cannot be isolated "
-            "any more. Name all that is to be its own in --isolate or [tool.outpace.isolate], not only in marks: workers "
-            "are then isolated before"
+            "any more. Name all that is to be its own in --isolate or [tool.outpace.isolate], not only in marks: "
+            "workers are then isolated before"
         )
 
 

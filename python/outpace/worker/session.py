@@ -84,8 +84,8 @@ class WorkerSession:
         # What the worker is to have of its own, and what sees to it (`outpace.worker.sandbox_watch`).
         self.isolate: dict[str, Any] | None = None
         self.sandboxes: list[Any] = []
-        # What it takes to begin again in a sandbox (`outpace.worker.anew`): certainly a worker, what it was started with,
-        # whether it does, and then the tests that were told before.
+        # To begin again in a sandbox (`outpace.worker.anew`): certainly a worker, what it was started with, whether it
+        # does, and then the tests that were told before.
         self.is_early = False
         self.start: tuple[bytes, int] | None = None
         self.begins_anew = False
@@ -98,6 +98,10 @@ class WorkerSession:
         self.pid = os.getpid()
         self.debugging: Debugging | None = None
         pytest_private.before_debugger(config, self._before_debugger)
+
+    def begins(self, given: dict[str, Any], start: tuple[bytes, int] | None) -> None:
+        self.isolate, self.is_early, self.start = given["isolate"], given["isolate_early"], start
+        self.told = given.get("told")
 
     def collects(self, measures: bool) -> None:
         self.measures = measures
@@ -156,10 +160,11 @@ class WorkerSession:
         self.pid = os.getpid()
         stacks.install(self.lane)
 
-    def is_in(self, sandbox: Any) -> None:
-        from . import isolating
+    def is_in(self, sandboxes: list[Any]) -> None:
+        for sandbox in sandboxes:
+            from . import isolating
 
-        isolating.watch(self, sandbox)
+            isolating.watch(self, sandbox)
 
     def _time_is_up(self) -> str:
         running = self.loop.running if self.is_worker else None
