@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from outpace import isolation, leases
 
 from . import sandbox, sandbox_calls
-from .sandbox_watch import SandboxWatch
+from .sandbox_watch import SandboxWatch, WritesWatch
 
 if TYPE_CHECKING:
     from .session import WorkerSession
@@ -53,7 +53,10 @@ def enter(worker: WorkerSession, basetemp: str | None) -> None:
 
 
 def watch(worker: WorkerSession, entered: sandbox.Sandbox) -> None:
-    watching = SandboxWatch(entered, worker)
+    if entered.upper is not None and entered.root is not None:
+        watching: SandboxWatch = WritesWatch(entered, worker, entered.upper, entered.root)
+    else:
+        watching = SandboxWatch(entered, worker)
     worker.sandboxes.append(watching)
     worker.config.pluginmanager.register(watching, f"outpace-sandbox-{len(worker.sandboxes)}")
     if worker.forkable.template is None:

@@ -57,80 +57,31 @@ _NOTES = {
 
 
 class SandboxWatch:
+    """A test that passes costs three calls of plain functions, as wrappers cost several times more; what it takes to
+    tell of a failure is registered with the first one."""
+
     def __init__(self, sandbox: Sandbox, worker: WorkerSession) -> None:
         self.sandbox = sandbox
         self.worker = worker
         self.worker_id = str(worker.config.workerinput["workerid"])  # type: ignore[attr-defined]
-        self.writes: sandbox_writes.Writes | None = None
-        self.passing: sandbox_writes.Passing | None = None
-        if sandbox.upper is not None and sandbox.root is not None:
-            patterns = sandbox.given["pass"]
-            self.writes = sandbox_writes.Writes(sandbox.upper, patterns)
-            self.passing = sandbox_writes.Passing(sandbox.upper, sandbox.root, patterns, sandbox.since)
         # What has raised, until it is reported.
-        self._failed: pytest.CallInfo[Any] | None = None
-        self._began = time.monotonic()
-        self._spent = 0.0
-        # Tests since the last look.
-        self._since: list[str] = []
-
-    # -- what was written
-
-    # Of each test: plain functions, as wrappers cost several times more.
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        if self.writes is not None:
-            if self.writes.is_untouched:
-                return
-            self._since[1:] = [nodeid]
-            if self._spent < _FREE or self._spent < _SHARE * (time.monotonic() - self._began):
-                self._look()
-
-    def _look(self) -> None:
-        assert self.writes is not None
-        began = time.thread_time()
-        paths = self.writes.look()
-        if paths:
-            self.worker.reporting.event("written", tests=self._since, paths=paths)
-        self._since = []
-        self._spent += time.thread_time() - began
-
-    @pytest.hookimpl(hookwrapper=True, trylast=True)
-    def pytest_sessionfinish(self) -> Generator[None, Any, None]:
-        """The innermost wrapper: before the worker says goodbye."""
-        yield
-        if self.writes is not None and self.passing is not None and not self.worker.begins_anew:
-            self._look()
-            contested = self.passing.write_back()
-            if contested:
-                self.worker.reporting.event("contested", paths=contested)
+        self.failed: pytest.CallInfo[Any] | None = None
+        self._explains = False
 
     def leave(self) -> None:
         """At the very end of the process, when nobody writes any more."""
-        given, upper, root = self.sandbox.given, self.sandbox.upper, self.sandbox.root
-        if self.passing is None or upper is None or root is None or self.worker.begins_anew:
-            return
-        self.passing.write_back()
-        if given["keep"]:
-            folder = os.path.join(given["keep"], self.worker_id)
-            sandbox_writes.keep(upper, root, given["pass"], folder)
 
     # -- why a test failed
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
-        if call.excinfo is not None:
-            self._failed = call
+        if call.excinfo is not None and not isinstance(call.excinfo.value, pytest.skip.Exception):
+            self.failed = call
+            if not self._explains:
+                self._explains = True
+                self.worker.config.pluginmanager.register(_Explanations(self))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        call, self._failed = self._failed, None
-        if call is not None and report.failed and call.when == report.when and call.excinfo is not None:
-            for text in self._notes(call.excinfo.value, report):
-                pytest_private.add_section(report, "outpace: isolated", text)
-
-    def _notes(self, error: BaseException, report: Any) -> list[str]:
+    def notes(self, error: BaseException, report: Any) -> list[str]:
         kinds = self.sandbox.kinds
         found = {}
         names = [_kind_of(each) for each in _chain(error)]
@@ -148,6 +99,68 @@ class SandboxWatch:
         reached = [*self.sandbox.given["targets"], *self.sandbox.given["paths"]]
         exposed = f"Exposed: {', '.join(reached)}." if reached else "Nothing is exposed."
         return [_NOTES[name].format(how=how, exposed=exposed) for name in found]
+
+
+class _Explanations:
+    def __init__(self, watch: SandboxWatch) -> None:
+        self._watch = watch
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        call, self._watch.failed = self._watch.failed, None
+        if call is not None and report.failed and call.when == report.when and call.excinfo is not None:
+            for text in self._watch.notes(call.excinfo.value, report):
+                pytest_private.add_section(report, "outpace: isolated", text)
+
+
+class WritesWatch(SandboxWatch):
+    """Where the project's files are the worker's own, also of what was written."""
+
+    def __init__(self, sandbox: Sandbox, worker: WorkerSession, upper: int, root: int) -> None:
+        super().__init__(sandbox, worker)
+        patterns = sandbox.given["pass"]
+        self._upper, self._root = upper, root
+        self.writes = sandbox_writes.Writes(upper, patterns)
+        self.passing = sandbox_writes.Passing(upper, root, patterns, sandbox.since)
+        self._began = time.monotonic()
+        self._spent = 0.0
+        # Tests since the last look.
+        self._since: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        if self.writes.is_untouched:
+            return
+        self._since[1:] = [nodeid]
+        if self._spent < _FREE or self._spent < _SHARE * (time.monotonic() - self._began):
+            self._look()
+
+    def _look(self) -> None:
+        began = time.thread_time()
+        paths = self.writes.look()
+        if paths:
+            self.worker.reporting.event("written", tests=self._since, paths=paths)
+        self._since = []
+        self._spent += time.thread_time() - began
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, Any, None]:
+        """The innermost wrapper: before the worker says goodbye."""
+        yield
+        if not self.worker.begins_anew:
+            self._look()
+            contested = self.passing.write_back()
+            if contested:
+                self.worker.reporting.event("contested", paths=contested)
+
+    def leave(self) -> None:
+        if self.worker.begins_anew:
+            return
+        self.passing.write_back()
+        given = self.sandbox.given
+        if given["keep"]:
+            folder = os.path.join(given["keep"], self.worker_id)
+            sandbox_writes.keep(self._upper, self._root, given["pass"], folder)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
