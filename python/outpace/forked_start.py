@@ -23,10 +23,12 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from . import entry
+
 if TYPE_CHECKING:
     import pytest
 
-_PROGRAMS = ("pytest", "py.test", "outpace")
+_PROGRAMS = ("pytest", "py.test")
 _WORKER_VARIABLE = b"PYTEST_XDIST_WORKER"
 # They ask for the worker's id in functions, not when they are imported.
 _HARMLESS = ("_pytest.", "outpace.", "xdist.", "pytest_cov.")
@@ -52,7 +54,7 @@ def obstacle(config: pytest.Config) -> str | None:
         return "not on this platform, or without /proc"
     if _configurations != 1:
         return "pytest ran in this process before"
-    if not _is_program():
+    if not is_program():
         return "pytest was called by another program"
     if threading.current_thread() is not threading.main_thread() or len(os.listdir("/proc/self/task")) > 1:
         return "there are threads"
@@ -68,14 +70,18 @@ def obstacle(config: pytest.Config) -> str | None:
     return None
 
 
-def _is_program() -> bool:
+def is_program() -> bool:
     """Whether pytest's own command is what this process was started for."""
+    if entry.is_entered:
+        return True
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     if spec is not None:
         return spec.name in ("pytest.__main__", "pytest")
-    started_as = os.path.basename(sys.argv[0])
-    return started_as in _PROGRAMS and (started_as == "outpace" or getattr(main, "__file__", None) == sys.argv[0])
+    file = getattr(main, "__file__", None)  # absolute, where `sys.argv` may not be
+    if file is None or os.path.basename(file) not in _PROGRAMS:
+        return False
+    return os.path.abspath(file) == os.path.abspath(sys.argv[0])
 
 
 def is_traced() -> bool:

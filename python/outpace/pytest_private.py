@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pytest
 
@@ -100,6 +100,18 @@ def _collect_until_nothing_is_found(iterations: int) -> None:
     for _ in range(iterations):
         if not gc.collect():
             return
+
+
+def config_being_made(callers: Sequence[FrameType]) -> pytest.Config | None:
+    """The one whose command line is being read by these functions: this process's first, before anything is captured."""
+    import pytest
+
+    found = {id(config): config for frame in callers if isinstance(config := frame.f_locals.get("self"), pytest.Config)}
+    for config in found.values():
+        is_first = len(found) == 1 and list(config.invocation_params.args) == sys.argv[1:]
+        if is_first and not config.pluginmanager.hasplugin("capturemanager"):
+            return config
+    return None
 
 
 def copy_item(item: pytest.Item) -> pytest.Item:
