@@ -77,11 +77,12 @@ def is_program() -> bool:
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     if spec is not None:
-        return spec.name in ("pytest.__main__", "pytest")
+        name: str = spec.name
+        return name in ("pytest.__main__", "pytest")
     file = getattr(main, "__file__", None)  # absolute, where `sys.argv` may not be
     if file is None or os.path.basename(file) not in _PROGRAMS:
         return False
-    return os.path.abspath(file) == os.path.abspath(sys.argv[0])
+    return os.path.abspath(str(file)) == os.path.abspath(sys.argv[0])
 
 
 def is_traced() -> bool:

@@ -1,4 +1,4 @@
-"""A ``pytest -n …`` in a project with ``warm = true`` becomes the ``outpace`` command, which has the run made by the server.
+"""A ``pytest -n …`` in a project with ``warm = true`` becomes the ``outpace`` command, whose server makes the run.
 
 Looked at once, when the plugin is imported and before the rest of it is: nothing of the project has been imported then.
 The command replaces this process, with its terminal, signals, folder, limits and the environment that it was started
@@ -27,8 +27,11 @@ _MARKERS = ("pyproject.toml", "pytest.ini", "tox.ini", "setup.cfg", "setup.py", 
 _OF_PYTEST = ("__main__", "_frozen_importlib", "_pytest", "importlib", "outpace", "pluggy", "pytest", "runpy")
 # In their environment a test runs.
 _OF_TESTS = (b"PYTEST_XDIST_WORKER", b"PYTEST_CURRENT_TEST")
-_SERIAL = ("--collect-only", "--co", "--help", "-h", "--version", "-V", "--fixtures", "--funcargs", "--markers")
-_SERIAL = (*_SERIAL, "--fixtures-per-test", "--looponfail", "-f")
+# Whose runs have no workers.
+_SERIAL = {
+    *("--collect-only", "--co", "--fixtures", "--funcargs", "--fixtures-per-test", "--markers"),
+    *("--help", "-h", "--version", "-V", "--looponfail", "-f"),
+}
 # Options of the interpreter without a value that the layers' interpreter has as well.
 _KEPT_FLAGS = frozenset("bBEIOPqRsSu")
 
@@ -50,37 +53,24 @@ def consider() -> None:
         return
     if not forked_start.is_traced() and not all(_is_of_pytest(frame) for frame in callers):
         return  # another program's, which is in this process
-    why = _shown(words) or _lost()
-    flags, folder = _flags(), _folder()
-    if why is None and flags is None:
-        why = "of an option of the interpreter"
-    if why is None and folder is None:
-        why = "sys.path was changed"
-    if why is None and flags is not None and folder is not None:
-        why = _become(environment, flags, folder)
-    entry.note = f"not warm: {why}"
+    flags = _flags()
+    if flags is None:
+        return
+    entry.note = f"not warm: {_shown(words) or _lost(flags) or _become(environment, flags, _folder())}"
 
 
 def _become(environment: dict[bytes, bytes], flags: Sequence[str], folder: str) -> str:
     """Does not return, unless there is something to say."""
-    import signal
-
     from . import launch
 
     try:
         binary = launch.find_binary()
     except launch.LaunchError:
         return "the outpace binary is missing"
-    # Python ignores them, and its children would.
-    ignored = [number for number in (signal.SIGPIPE, signal.SIGXFSZ) if signal.getsignal(number) == signal.SIG_IGN]
-    for number in ignored:
-        signal.signal(number, signal.SIG_DFL)
     program = [sys.executable, sys.argv[0], folder, str(len(flags)), *flags]
     try:
         os.execve(binary, [binary, "__pytest", *program, *sys.argv[1:]], environment)
     except OSError as error:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
         return f"the outpace binary could not be started: {error}"
 
 
@@ -177,7 +167,7 @@ def _shown(words: Sequence[str]) -> str | None:
     return None
 
 
-def _lost() -> str | None:
+def _lost(flags: Sequence[str]) -> str | None:
     """What of this process another program in its place would not have."""
     from . import forked_start
     from .warm.recorder import temporary_folders
@@ -187,6 +177,11 @@ def _lost() -> str | None:
         return "this process is traced"
     if sys.flags.inspect or sys.flags.interactive:
         return "Python becomes interactive at its end"
+    if not sys.executable or not _all_kept(flags):
+        return f"Python was started with {' '.join(flags)}"
+    has_folder = not sys.flags.isolated and not getattr(sys.flags, "safe_path", False)
+    if has_folder and _folder() not in sys.path:
+        return "sys.path was changed"
     if len(os.listdir("/proc/self/task")) > 1:
         return "there are threads before conftests are imported"
     for name in process_facts.children().values():
@@ -210,7 +205,7 @@ def _of_kernel(name: str) -> list[bytes]:
 
 
 def _flags() -> list[str] | None:
-    """The interpreter's own options; None where they are not all to be had again."""
+    """The interpreter's own options; None where it was not started for pytest's own command."""
     words = [os.fsdecode(word) for word in _of_kernel("cmdline")]
     start = len(words) - len(sys.argv)
     if start < 1 or words[start + 1 :] != sys.argv[1:]:
@@ -225,10 +220,10 @@ def _flags() -> list[str] | None:
             del flags[-1]
     elif words[start] != sys.argv[0]:
         return None
-    return flags if sys.executable and all_kept(flags) else None
+    return flags
 
 
-def all_kept(flags: Sequence[str]) -> bool:
+def _all_kept(flags: Sequence[str]) -> bool:
     rest = iter(flags)
     for word in rest:
         if word == "--check-hash-based-pycs":
@@ -250,8 +245,6 @@ def _is_module() -> bool:
     return getattr(sys.modules["__main__"], "__spec__", None) is not None
 
 
-def _folder() -> str | None:
-    """Where Python first looks for modules, or would; None where that is not what it found."""
-    folder = os.getcwd() if _is_module() else os.path.dirname(os.path.realpath(sys.argv[0]))
-    has_none = sys.flags.isolated or getattr(sys.flags, "safe_path", False)
-    return folder if has_none or folder in sys.path else None
+def _folder() -> str:
+    """Where Python first looks for modules, unless it was told not to."""
+    return os.getcwd() if _is_module() else os.path.dirname(os.path.realpath(sys.argv[0]))

@@ -103,9 +103,12 @@ def _collect_until_nothing_is_found(iterations: int) -> None:
 
 
 def config_being_made(callers: Sequence[FrameType]) -> pytest.Config | None:
-    """The one whose command line is being read by these functions: this process's first, before anything is captured."""
+    """The one whose command line is being read by these functions: its own command's, before anything is captured."""
     import pytest
 
+    above = [frame.f_back for frame in callers if frame.f_code is pytest.console_main.__code__]
+    if [frame.f_globals.get("__name__") for frame in above if frame is not None] != ["__main__"]:
+        return None
     found = {id(config): config for frame in callers if isinstance(config := frame.f_locals.get("self"), pytest.Config)}
     for config in found.values():
         is_first = len(found) == 1 and list(config.invocation_params.args) == sys.argv[1:]
