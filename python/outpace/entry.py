@@ -23,7 +23,7 @@ layer: Layer | None = None
 
 def main(cold_because: str | None = None, program: str | None = None) -> int:
     """``cold_because``: why a run that was to be a warm one is none. ``program``: what a ``pytest`` was started as."""
-    import pytest
+    from outpace import pytest_private
 
     global is_entered, parallel_by_default, note
     is_entered = True
@@ -31,4 +31,4 @@ def main(cold_because: str | None = None, program: str | None = None) -> int:
     if cold_because is not None:
         note = f"not warm: {cold_because}"
     sys.argv[0] = program or "outpace"
-    return int(pytest.console_main())
+    return pytest_private.run_command()

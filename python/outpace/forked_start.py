@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -219,8 +220,10 @@ def die_with_parent(*, wanted: bool) -> None:
 
 def unwound(become: Callable[[int], object], fd: int) -> BaseException:
     """What is to be raised, for ``become`` to be called with ``fd`` once every frame has been left."""
-    at_the_bottom = _at_the_bottom
-    sys.excepthook = _of_main(lambda kind, error, trace: at_the_bottom(error, become, fd))
+    at_the_bottom, warn = _at_the_bottom, warnings.warn
+    # Hooks that are left by an exception are warned of.
+    warnings.warn = lambda *_, **__: None  # type: ignore[assignment]
+    sys.excepthook = _of_main(lambda kind, error, trace: at_the_bottom(error, become, fd, warn))
     return _Unwind()
 
 
@@ -229,8 +232,9 @@ def _of_main(function: Any) -> Any:
     return FunctionType(function.__code__, vars(sys.modules["__main__"]), "<module>", None, function.__closure__)
 
 
-def _at_the_bottom(error: BaseException, become_template: Callable[[int], object], fd: int) -> None:
+def _at_the_bottom(error: BaseException, become_template: Callable[[int], object], fd: int, warn: Any) -> None:
     """Called by the interpreter when :class:`_Unwind` has left the last frame. It may end with `sys.exit`."""
+    warnings.warn = warn
     if isinstance(error, _Unwind):
         sys.excepthook = sys.__excepthook__
         if error.__traceback__ is not None:

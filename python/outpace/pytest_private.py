@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     import pytest
 
 
+# What only the command itself calls.
+_COMMANDS = ("console_main", "_console_main")
+
+
 def add_section(report: Any, name: str, text: str) -> None:
     """To what a failed report shows of its failure, so that every reporter shows it; else to its sections."""
     add = getattr(report.longrepr, "addsection", None)
@@ -106,8 +110,9 @@ def config_being_made(callers: Sequence[FrameType]) -> pytest.Config | None:
     """The one whose command line is being read by these functions: its own command's, before anything is captured."""
     import pytest
 
-    above = [frame.f_back for frame in callers if frame.f_code is pytest.console_main.__code__]
-    if [frame.f_globals.get("__name__") for frame in above if frame is not None] != ["__main__"]:
+    names = [str(frame.f_globals.get("__name__")) for frame in callers]
+    bottom = names.index("__main__") if "__main__" in names else 0
+    if bottom == 0 or names[bottom - 1] != "_pytest.config" or callers[bottom - 1].f_code.co_name not in _COMMANDS:
         return None
     found = {id(config): config for frame in callers if isinstance(config := frame.f_locals.get("self"), pytest.Config)}
     for config in found.values():
@@ -344,6 +349,12 @@ def resolve_nextitem_at_teardown(config: pytest.Config, real: Callable[[object],
         return execute(name, implementations, arguments, firstresult)
 
     hook._hookexec = with_real_item
+
+
+def run_command() -> int:
+    """What pytest's own command does."""
+    module: Any = importlib.import_module("_pytest.config")
+    return int((getattr(module, "_console_main", None) or module.console_main)())
 
 
 def shows_no_starts(terminal: Any) -> bool:

@@ -18,7 +18,12 @@ from test_caller import worker_of
 
 _WARM = "[tool.outpace]\nwarm = true\n"
 _COLD = "[tool.outpace]\nwarm = false\n"
-_SCRIPT = "import sys\nfrom pytest import console_main\nif __name__ == '__main__':\n    sys.exit(console_main())\n"
+_SCRIPT = """
+import sys, _pytest.config as config
+main = getattr(config, "_console_main", None) or config.console_main  # since pytest 9.1, and before
+if __name__ == "__main__":
+    sys.exit(main())
+"""
 _MODULE = [sys.executable, "-m", "pytest"]
 _ALWAYS = ["-n", "2", "--no-history"]
 

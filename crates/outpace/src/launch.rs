@@ -31,7 +31,8 @@ pub(crate) const PLAIN_ENTRY: &str = "\
 import sys
 sys.path[:1] = [p for p in sys.path[:1] if p]
 try:
-    import outpace, pytest
+    import pytest
+    from outpace.pytest_private import run_command
 except ImportError as error:
     sys.stderr.write(
         f'the Python environment {sys.prefix} has no pytest with outpace ({error})\\n'
@@ -39,7 +40,7 @@ except ImportError as error:
     )
     sys.exit(4)
 sys.argv[0] = 'pytest'
-sys.exit(pytest.console_main())
+sys.exit(run_command())
 ";
 
 /// Replaces this process by the user's pytest. `note` is what the run is to say of layers, which it does without.
