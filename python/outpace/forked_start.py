@@ -222,7 +222,7 @@ def unwound(become: Callable[[int], object], fd: int) -> BaseException:
     """What is to be raised, for ``become`` to be called with ``fd`` once every frame has been left."""
     at_the_bottom, warn = _at_the_bottom, warnings.warn
     # Hooks that are left by an exception are warned of.
-    warnings.warn = lambda *_, **__: None  # type: ignore[assignment]
+    warnings.warn = lambda *_, **__: None
     sys.excepthook = _of_main(lambda kind, error, trace: at_the_bottom(error, become, fd, warn))
     return _Unwind()
 

@@ -92,6 +92,7 @@ _WAYS: dict[str, list[str]] = {
     "script by a relative path": ["../bin/pytest"],
     "module": _MODULE,
     "options of the interpreter": [sys.executable, "-O", "-W", "error::UserWarning", "-Xdev", "-u", "-m", "pytest"],
+    "deprecations are errors": [sys.executable, "-Werror::DeprecationWarning", "-m", "pytest"],
     "isolated": [sys.executable, "-Im", "pytest"],
     "script of another interpreter's options": [sys.executable, "-bWdefault", "../bin/pytest"],
 }
