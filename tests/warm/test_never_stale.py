@@ -210,6 +210,7 @@ def test_a_warm_run_is_what_a_cold_one_is(lab: Lab, pytestconfig: pytest.Config)
         step()
         warm = lab.run("-rA", "-v", *world.args)
         notes.append(f"{step.__name__}: {warm.note}")
+        print(index, notes[-1], flush=True)  # with `-s`: how far it is
         if world.random.random() < 0.8:
             lab.settle()
         cold = lab.run("-rA", "-v", *world.args, warm=False)
