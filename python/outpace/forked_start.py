@@ -220,6 +220,7 @@ def die_with_parent(*, wanted: bool) -> None:
 
 def unwound(become: Callable[[int], object], fd: int) -> BaseException:
     """What is to be raised, for ``become`` to be called with ``fd`` once every frame has been left."""
+    entry.note = None  # of the controller's session, and of none that a test makes
     at_the_bottom, warn = _at_the_bottom, warnings.warn
     # Hooks that are left by an exception are warned of.
     warnings.warn = lambda *_, **__: None
