@@ -281,6 +281,19 @@ def test_without_the_server_the_run_goes_on(warm: Lab) -> None:
     shutil.rmtree(warm.runtime / "outpace")
 
 
+def test_a_session_within_a_test_says_nothing_of_it(warm: Lab) -> None:
+    warm.write(
+        "test_it.py",
+        "import pytest\n"
+        "def test_inner(): pass\n"
+        "def test_it():\n"
+        "    assert pytest.main(['-k', 'inner', '-p', 'no:cacheprovider', __file__]) == 0\n",
+    )
+    found = run(warm, _MODULE, *_ALWAYS, "-s")
+    assert found.code == 0 and found.output.count("test session starts") == 2, found.output
+    assert found.output.count("not warm: ") == 1, found.output
+
+
 def test_without_the_binary_it_is_said_as_ever(warm: Lab) -> None:
     warm.env["OUTPACE_BINARY"] = "/nowhere"
     found = run(warm, script(warm), *_ALWAYS)

@@ -117,4 +117,11 @@ mod tests {
         assert!(entry(None).contains("main(None)"));
         assert!(entry(Some("a'b\\c\n")).contains(r"main('a\u0027b\u005cc\u000a')"));
     }
+
+    #[test]
+    fn what_a_pytest_was_started_as_comes_before_its_arguments() {
+        let code = entry_as_pytest(Some("a FOLDER of ARGUMENTS"));
+        assert!(code.contains("main('a FOLDER of ARGUMENTS', sys.argv.pop(1))"), "{code}");
+        assert!(code.contains("folder = sys.argv.pop(1)\nif sys.path[:1] == ['']:\n    sys.path[:1] = [folder]\n"));
+    }
 }
