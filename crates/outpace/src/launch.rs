@@ -122,6 +122,10 @@ mod tests {
     fn what_a_pytest_was_started_as_comes_before_its_arguments() {
         let code = entry_as_pytest(Some("a FOLDER of ARGUMENTS"));
         assert!(code.contains("main('a FOLDER of ARGUMENTS', sys.argv.pop(1))"), "{code}");
-        assert!(code.contains("folder = sys.argv.pop(1)\nif sys.path[:1] == ['']:\n    sys.path[:1] = [folder]\n"));
+        assert!(
+            code.contains(
+                "folder = sys.argv.pop(1)\nif sys.path[:1] == ['']:\n    sys.path[:1] = [folder]\n"
+            )
+        );
     }
 }
