@@ -215,7 +215,7 @@ def test_a_warm_run_is_what_a_cold_one_is(lab: Lab, pytestconfig: pytest.Config)
             lab.settle()
         cold = lab.run("-rA", "-v", *world.args, warm=False)
         assert warm.told() == cold.told(), f"step {index}: {notes}"
-        assert cold.code in (0, 1), cold.output
+        assert cold.code in (0, 1, 5), cold.output  # with `-k` there may be no test left
     assert all("warm: " in note and "not warm" not in note for note in notes), notes
     used = [note for note in notes if note.endswith("warm: collected")]
     assert len(used) > wanted // 6, notes
