@@ -165,7 +165,7 @@ class World:
         (self.site / "dep" / "__init__.py").write_text(f"VALUE = 'dep {version}'\n")
 
     def other_arguments(self) -> None:
-        self.args = self.random.choice([[], ["test_a.py"], ["-k", "x or one"], ["test_a.py", "--maxfail=1"]])
+        self.args = self.random.choice([[], ["test_a.py"], ["-k", "x or one"], ["test_a.py", "--maxfail=9"]])
 
     def edit_during_a_run(self) -> None:
         process = self.lab.start("-rA", *self.args)
