@@ -19,14 +19,17 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from . import entry
+
 if TYPE_CHECKING:
     import pytest
 
-_PROGRAMS = ("pytest", "py.test", "outpace")
+_PROGRAMS = ("pytest", "py.test")
 _WORKER_VARIABLE = b"PYTEST_XDIST_WORKER"
 # They ask for the worker's id in functions, not when they are imported.
 _HARMLESS = ("_pytest.", "outpace.", "xdist.", "pytest_cov.")
@@ -52,7 +55,7 @@ def obstacle(config: pytest.Config) -> str | None:
         return "not on this platform, or without /proc"
     if _configurations != 1:
         return "pytest ran in this process before"
-    if not _is_program():
+    if not is_program():
         return "pytest was called by another program"
     if threading.current_thread() is not threading.main_thread() or len(os.listdir("/proc/self/task")) > 1:
         return "there are threads"
@@ -68,14 +71,19 @@ def obstacle(config: pytest.Config) -> str | None:
     return None
 
 
-def _is_program() -> bool:
+def is_program() -> bool:
     """Whether pytest's own command is what this process was started for."""
+    if entry.is_entered:
+        return True
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     if spec is not None:
-        return spec.name in ("pytest.__main__", "pytest")
-    started_as = os.path.basename(sys.argv[0])
-    return started_as in _PROGRAMS and (started_as == "outpace" or getattr(main, "__file__", None) == sys.argv[0])
+        name: str = spec.name
+        return name in ("pytest.__main__", "pytest")
+    file = getattr(main, "__file__", None)  # absolute, where `sys.argv` may not be
+    if file is None or os.path.basename(file) not in _PROGRAMS:
+        return False
+    return os.path.abspath(str(file)) == os.path.abspath(sys.argv[0])
 
 
 def is_traced() -> bool:
@@ -212,8 +220,11 @@ def die_with_parent(*, wanted: bool) -> None:
 
 def unwound(become: Callable[[int], object], fd: int) -> BaseException:
     """What is to be raised, for ``become`` to be called with ``fd`` once every frame has been left."""
-    at_the_bottom = _at_the_bottom
-    sys.excepthook = _of_main(lambda kind, error, trace: at_the_bottom(error, become, fd))
+    entry.note = None  # of the controller's session, and of none that a test makes
+    at_the_bottom, warn = _at_the_bottom, warnings.warn
+    # Hooks that are left by an exception are warned of.
+    warnings.warn = lambda *_, **__: None
+    sys.excepthook = _of_main(lambda kind, error, trace: at_the_bottom(error, become, fd, warn))
     return _Unwind()
 
 
@@ -222,8 +233,9 @@ def _of_main(function: Any) -> Any:
     return FunctionType(function.__code__, vars(sys.modules["__main__"]), "<module>", None, function.__closure__)
 
 
-def _at_the_bottom(error: BaseException, become_template: Callable[[int], object], fd: int) -> None:
+def _at_the_bottom(error: BaseException, become_template: Callable[[int], object], fd: int, warn: Any) -> None:
     """Called by the interpreter when :class:`_Unwind` has left the last frame. It may end with `sys.exit`."""
+    warnings.warn = warn
     if isinstance(error, _Unwind):
         sys.excepthook = sys.__excepthook__
         if error.__traceback__ is not None:

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import handover
+
+handover.consider()
+
 from . import debugger, entry, forked_start, ini, marks, own_process, timeouts
 from .controller import elastic, heap, history, isolated, memory, retries, shown, timeline
 from .database_fixtures import outpace_database_url, outpace_database_urls, outpace_rollback

@@ -70,7 +70,7 @@ class Reader:
         self.path = path
         self.lines = text.splitlines()
         try:
-            tool = _toml(text).get("tool", {})
+            tool = toml(text).get("tool", {})
         except ValueError as error:
             raise pytest.UsageError(f"{path}: {error}") from None
         self.table: Any = tool.get("outpace", {}) if isinstance(tool, dict) else {}
@@ -217,7 +217,7 @@ class Reader:
         return pytest.UsageError(text)
 
 
-def _toml(text: str) -> dict[str, Any]:
+def toml(text: str) -> dict[str, Any]:
     # pytest brings tomli where the standard library has nothing.
     module = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     table: dict[str, Any] = module.loads(text)

@@ -20,9 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pytest
+
+
+# What only the command itself calls.
+_COMMANDS = ("console_main", "_console_main")
 
 
 def add_section(report: Any, name: str, text: str) -> None:
@@ -100,6 +104,22 @@ def _collect_until_nothing_is_found(iterations: int) -> None:
     for _ in range(iterations):
         if not gc.collect():
             return
+
+
+def config_being_made(callers: Sequence[FrameType]) -> pytest.Config | None:
+    """The one whose command line is being read by these functions: its own command's, before anything is captured."""
+    import pytest
+
+    names = [str(frame.f_globals.get("__name__")) for frame in callers]
+    bottom = names.index("__main__") if "__main__" in names else 0
+    if bottom == 0 or names[bottom - 1] != "_pytest.config" or callers[bottom - 1].f_code.co_name not in _COMMANDS:
+        return None
+    found = {id(config): config for frame in callers if isinstance(config := frame.f_locals.get("self"), pytest.Config)}
+    for config in found.values():
+        is_first = len(found) == 1 and list(config.invocation_params.args) == sys.argv[1:]
+        if is_first and not config.pluginmanager.hasplugin("capturemanager"):
+            return config
+    return None
 
 
 def copy_item(item: pytest.Item) -> pytest.Item:
@@ -329,6 +349,12 @@ def resolve_nextitem_at_teardown(config: pytest.Config, real: Callable[[object],
         return execute(name, implementations, arguments, firstresult)
 
     hook._hookexec = with_real_item
+
+
+def run_command() -> int:
+    """What pytest's own command does."""
+    module: Any = importlib.import_module("_pytest.config")
+    return int((getattr(module, "_console_main", None) or module.console_main)())
 
 
 def shows_no_starts(terminal: Any) -> bool:

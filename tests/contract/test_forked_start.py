@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,19 @@ def test_a_test_cannot_tell(project: Project) -> None:
     assert found["last"] == [] and found["hook"] is True
     assert found["path hooks"] == serial["path hooks"] == 1
     assert found["stdin"] == "/dev/null" and found["leads"]
+
+
+def test_from_a_script_that_is_called_by_a_relative_path(project: Project) -> None:
+    main = "from outpace.pytest_private import run_command\nif __name__ == '__main__':\n    sys.exit(run_command())\n"
+    script = project.path / "bin" / "pytest"
+    script.parent.mkdir()
+    script.write_text(f"import sys\n{main}")
+    project.files(
+        test_a="import os, sys\n"
+        "def test_it():\n"
+        "    assert os.path.basename(sys.modules['__main__'].__file__) == 'pytest'\n"
+    )
+    subprocess.run([sys.executable, "bin/pytest", "-n1"], cwd=project.path, check=True)
 
 
 THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(30,), daemon=True).start()\n"

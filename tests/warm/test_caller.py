@@ -105,7 +105,7 @@ def _slow(lab: Lab, seconds: float = 30) -> None:
     lab.write("../slow", "")
 
 
-def _worker(folder: Path) -> psutil.Process:
+def worker_of(folder: Path) -> psutil.Process:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if (folder.parent / "on").exists() and (text := (folder.parent / "on").read_text()):
@@ -118,7 +118,7 @@ def _worker(folder: Path) -> psutil.Process:
 def test_signals_reach_the_run(lab: Lab, number: int, code: int) -> None:
     _slow(lab)
     process = lab.start()
-    worker = _worker(lab.folder)
+    worker = worker_of(lab.folder)
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == code and "KeyboardInterrupt" in output, output
@@ -130,7 +130,7 @@ def test_signals_reach_the_run(lab: Lab, number: int, code: int) -> None:
 def test_a_launcher_that_is_killed_takes_the_run_along(lab: Lab) -> None:
     _slow(lab)
     process = lab.start(stdout=subprocess.DEVNULL)
-    worker = _worker(lab.folder)
+    worker = worker_of(lab.folder)
     process.kill()
     process.wait(timeout=60)
     worker.wait(timeout=60)
@@ -139,7 +139,7 @@ def test_a_launcher_that_is_killed_takes_the_run_along(lab: Lab) -> None:
 def test_stopping_and_going_on(lab: Lab) -> None:
     _slow(lab, 2)
     process = lab.start()
-    _worker(lab.folder)
+    worker_of(lab.folder)
     process.send_signal(signal.SIGTSTP)
     until = time.monotonic() + 60
     stopped: list[psutil.Process] = []

@@ -165,7 +165,7 @@ class World:
         (self.site / "dep" / "__init__.py").write_text(f"VALUE = 'dep {version}'\n")
 
     def other_arguments(self) -> None:
-        self.args = self.random.choice([[], ["test_a.py"], ["-k", "x or one"], ["test_a.py", "--maxfail=1"]])
+        self.args = self.random.choice([[], ["test_a.py"], ["-k", "x or one"], ["test_a.py", "--maxfail=9"]])
 
     def edit_during_a_run(self) -> None:
         process = self.lab.start("-rA", *self.args)
@@ -210,11 +210,12 @@ def test_a_warm_run_is_what_a_cold_one_is(lab: Lab, pytestconfig: pytest.Config)
         step()
         warm = lab.run("-rA", "-v", *world.args)
         notes.append(f"{step.__name__}: {warm.note}")
+        print(index, notes[-1], flush=True)  # with `-s`: how far it is
         if world.random.random() < 0.8:
             lab.settle()
         cold = lab.run("-rA", "-v", *world.args, warm=False)
         assert warm.told() == cold.told(), f"step {index}: {notes}"
-        assert cold.code in (0, 1), cold.output
+        assert cold.code in (0, 1, 5), cold.output  # with `-k` there may be no test left
     assert all("warm: " in note and "not warm" not in note for note in notes), notes
     used = [note for note in notes if note.endswith("warm: collected")]
     assert len(used) > wanted // 6, notes

@@ -89,8 +89,9 @@ impl Chain {
         };
         let args: Vec<String> =
             self.key.args.iter().map(|each| each.to_string_lossy().into_owned()).collect();
+        let program = if self.key.program.is_some() { "pytest" } else { "outpace" };
         format!(
-            "{state}; {} files and folders, {} s old: outpace {}",
+            "{state}; {} files and folders, {} s old: {program} {}",
             self.record.len().max(self.collected_record.len()),
             self.born.elapsed().as_secs(),
             args.join(" ")

@@ -22,7 +22,7 @@ mod settings;
 
 pub use client::{Asked, Ended, Hint, ask, run};
 pub use place::Place;
-pub use request::{Request, Streams};
+pub use request::{Program, Request, Streams};
 pub use server::serve;
 pub use settings::{Settings, project_of, settings_of};
 

@@ -25,11 +25,24 @@ pub struct Streams {
     pub ignored: Vec<i32>,
 }
 
+/// How pytest was started, where that was not by the `outpace` command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// What is `sys.argv[0]`.
+    pub name: OsString,
+    /// Where Python first looks for modules.
+    pub path: OsString,
+    /// The interpreter's own options.
+    pub flags: Vec<OsString>,
+}
+
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The interpreter.
     pub python: PathBuf,
+    /// None: the `outpace` command.
+    pub program: Option<Program>,
     /// The folder it runs in.
     pub cwd: PathBuf,
     /// pytest's arguments.
@@ -44,9 +57,13 @@ impl Request {
     /// The text of it, in a file in memory: it may be longer than a message.
     pub(crate) fn write(&self, file: OwnedFd) -> io::Result<OwnedFd> {
         let mut fields = vec![self.python.as_os_str().as_bytes(), self.cwd.as_os_str().as_bytes()];
-        let count = self.args.len().to_string();
-        fields.push(count.as_bytes());
-        fields.extend(self.args.iter().map(|each| each.as_bytes()));
+        let counts = [&self.args, self.flags()].map(|each| each.len().to_string());
+        fields.extend(counts.iter().map(String::as_bytes));
+        fields.extend(self.args.iter().chain(self.flags()).map(|each| each.as_bytes()));
+        fields.push(if self.program.is_some() { b"1" } else { b"0" });
+        if let Some(program) = &self.program {
+            fields.extend([program.name.as_bytes(), program.path.as_bytes()]);
+        }
         for (name, value) in &self.env {
             fields.push(name.as_bytes());
             fields.push(value.as_bytes());
@@ -67,13 +84,25 @@ impl Request {
     fn parse(bytes: &[u8], streams: Streams) -> Option<Self> {
         let mut fields = bytes.split(|byte| *byte == 0).map(|field| OsString::from_vec(field.to_vec()));
         let (python, cwd) = (PathBuf::from(fields.next()?), PathBuf::from(fields.next()?));
-        let count: usize = fields.next()?.to_str()?.parse().ok()?;
-        let args: Vec<OsString> = fields.by_ref().take(count).collect();
+        let mut count = || fields.next()?.to_str()?.parse::<usize>().ok();
+        let counts = (count()?, count()?);
+        let args: Vec<OsString> = fields.by_ref().take(counts.0).collect();
+        let flags: Vec<OsString> = fields.by_ref().take(counts.1).collect();
+        let is_whole = args.len() == counts.0 && flags.len() == counts.1;
+        let program = match fields.next()?.to_str()? {
+            "1" => Some(Program { name: fields.next()?, path: fields.next()?, flags }),
+            _ => None,
+        };
         let mut env = Vec::new();
         while let Some(name) = fields.next() {
             env.push((name, fields.next()?));
         }
-        (args.len() == count).then_some(Self { python, cwd, args, env, streams })
+        is_whole.then_some(Self { python, program, cwd, args, env, streams })
+    }
+
+    /// The interpreter's own options.
+    pub(crate) fn flags(&self) -> &[OsString] {
+        self.program.as_ref().map_or(&[], |program| &program.flags)
     }
 
     /// The same without what may differ between two runs that share layers.
@@ -107,6 +136,9 @@ impl Request {
         }
         if self.cwd != other.cwd {
             return "another folder".to_owned();
+        }
+        if self.program != other.program {
+            return "started in another way".to_owned();
         }
         if self.args != other.args {
             return "other arguments".to_owned();
@@ -142,8 +174,16 @@ mod tests {
 
     fn request() -> impl Strategy<Value = Request> {
         let env = proptest::collection::vec((word(), word()), 0..4);
-        (word(), word(), proptest::collection::vec(word(), 0..4), env).prop_map(|(python, cwd, args, env)| {
-            Request { python: python.into(), cwd: cwd.into(), args, env, streams: streams() }
+        let words = || proptest::collection::vec(word(), 0..4);
+        let program = (word(), word(), words()).prop_map(|(name, path, flags)| Program { name, path, flags });
+        let program = proptest::option::of(program);
+        (word(), program, word(), words(), env).prop_map(|(python, program, cwd, args, env)| Request {
+            python: python.into(),
+            program,
+            cwd: cwd.into(),
+            args,
+            env,
+            streams: streams(),
         })
     }
 
@@ -167,6 +207,7 @@ mod tests {
     fn a_variable_of_the_shell_is_no_other_run() {
         let request = |level: &str| Request {
             python: "p".into(),
+            program: None,
             cwd: "/".into(),
             args: vec![],
             env: vec![("A".into(), "1".into()), ("SHLVL".into(), level.into())],

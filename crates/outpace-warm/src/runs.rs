@@ -14,10 +14,12 @@ use crate::messages::{FromLauncher, ToLayer};
 use crate::request::Request;
 use crate::server::{Input, Role, Server};
 
-/// What a first layer runs, with the descriptors of its two connections.
+/// What a first layer runs, with the descriptors of its two connections. Where Python puts a program's folder on the
+/// path, the folder of the run's program takes its place, or nothing does.
 const LAYER: &str = "\
 import sys
-sys.path[:1] = [p for p in sys.path[:1] if p]
+if sys.path[:1] == ['']:
+    sys.path[:1] = [folder for folder in sys.argv[6:7] if folder]
 from outpace.warm.builder import main
 sys.exit(main())
 ";
@@ -131,10 +133,14 @@ impl Server {
             let numbers =
                 [theirs.as_raw_fd(), theirs_too.as_raw_fd()].map(|fd| OsString::from(fd.to_string()));
             let limits = serde_json::to_string(&key.streams.limits)?;
-            let mut argv = vec![key.python.clone().into_os_string(), "-c".into(), LAYER.into()];
+            let mut argv = vec![key.python.clone().into_os_string()];
+            argv.extend(key.flags().iter().cloned());
+            argv.extend(["-c".into(), LAYER.into()]);
             argv.extend(numbers);
             argv.push(key.streams.mask.to_string().into());
             argv.push(limits.into());
+            let program = key.program.as_ref().map(|program| [program.name.clone(), program.path.clone()]);
+            argv.extend(program.unwrap_or_default());
             argv.extend(key.args.iter().cloned());
             outpace_os::spawn(SpawnSpec {
                 argv,

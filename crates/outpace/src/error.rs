@@ -18,6 +18,8 @@ pub(crate) enum CommandError {
     Exec { python: PathBuf, source: io::Error },
     #[error("__coordinate is for outpace's own use and needs an inherited socket")]
     NoSocket,
+    #[error("__pytest is for outpace's own use")]
+    NoPytest,
     #[error("{folder}: {source}", folder = folder.display())]
     NoFolder { folder: PathBuf, source: io::Error },
     #[error("{file}: {source}", file = file.display())]

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use outpace_runner::ForkedTemplate;
+use outpace_warm::Program;
 
 use crate::error::CommandError;
 
-/// What the interpreter runs. Written so that an environment without the plugin says so in one line.
+/// What the interpreter runs. Where Python puts a program's folder on the path, it gets the one that the program has, or
+/// none. Written so that an environment without the plugin says so in one line.
 const ENTRY: &str = "\
 import sys
-sys.path[:1] = [p for p in sys.path[:1] if p]
+FOLDER
 try:
     from outpace.entry import main
 except ImportError as error:
@@ -21,7 +23,7 @@ except ImportError as error:
         f'  hint: {sys.executable} -m pip install outpace\\n'
     )
     sys.exit(4)
-sys.exit(main(NOTE))
+sys.exit(main(ARGUMENTS))
 ";
 
 /// The same for `pytest` as its own command runs it, in an environment that has outpace for the recorder.
@@ -29,7 +31,8 @@ pub(crate) const PLAIN_ENTRY: &str = "\
 import sys
 sys.path[:1] = [p for p in sys.path[:1] if p]
 try:
-    import outpace, pytest
+    import pytest
+    from outpace.pytest_private import run_command
 except ImportError as error:
     sys.stderr.write(
         f'the Python environment {sys.prefix} has no pytest with outpace ({error})\\n'
@@ -37,7 +40,7 @@ except ImportError as error:
     )
     sys.exit(4)
 sys.argv[0] = 'pytest'
-sys.exit(pytest.console_main())
+sys.exit(run_command())
 ";
 
 /// Replaces this process by the user's pytest. `note` is what the run is to say of layers, which it does without.
@@ -46,8 +49,34 @@ pub(crate) fn test(python: PathBuf, args: &[OsString], note: Option<&str>) -> Co
     CommandError::Exec { python, source }
 }
 
+/// The same for a pytest that was started as `program`.
+pub(crate) fn test_as(
+    python: PathBuf,
+    program: &Program,
+    args: &[OsString],
+    note: Option<&str>,
+) -> CommandError {
+    let mut command = Command::new(&python);
+    command.args(&program.flags).arg("-c").arg(entry_as_pytest(note));
+    let source = command.args([&program.path, &program.name]).args(args).exec();
+    CommandError::Exec { python, source }
+}
+
 /// What the interpreter runs; `note` as for [`test`].
 pub(crate) fn entry(note: Option<&str>) -> String {
+    ENTRY
+        .replace("FOLDER", "sys.path[:1] = [p for p in sys.path[:1] if p]")
+        .replace("ARGUMENTS", &quoted(note))
+}
+
+/// The same with two arguments in front of pytest's: the folder, and the program's name.
+fn entry_as_pytest(note: Option<&str>) -> String {
+    const FOLDER: &str = "folder = sys.argv.pop(1)\nif sys.path[:1] == ['']:\n    sys.path[:1] = [folder]";
+    ENTRY.replace("FOLDER", FOLDER).replace("ARGUMENTS", &format!("{}, sys.argv.pop(1)", quoted(note)))
+}
+
+/// As Python reads it.
+fn quoted(note: Option<&str>) -> String {
     // As Python reads JSON's strings, but for what is beyond 16 bits: that is left out.
     let quote = |text: &str| {
         let plain = |each: char| {
@@ -60,7 +89,7 @@ pub(crate) fn entry(note: Option<&str>) -> String {
         };
         format!("'{}'", text.chars().map(plain).collect::<String>())
     };
-    ENTRY.replace("NOTE", &note.map_or_else(|| "None".to_owned(), quote))
+    note.map_or_else(|| "None".to_owned(), quote)
 }
 
 /// Serves the run whose controller is at the other end of the inherited socket. After the socket's descriptor come
@@ -87,5 +116,16 @@ mod tests {
     fn a_note_cannot_end_its_own_string() {
         assert!(entry(None).contains("main(None)"));
         assert!(entry(Some("a'b\\c\n")).contains(r"main('a\u0027b\u005cc\u000a')"));
+    }
+
+    #[test]
+    fn what_a_pytest_was_started_as_comes_before_its_arguments() {
+        let code = entry_as_pytest(Some("a FOLDER of ARGUMENTS"));
+        assert!(code.contains("main('a FOLDER of ARGUMENTS', sys.argv.pop(1))"), "{code}");
+        assert!(
+            code.contains(
+                "folder = sys.argv.pop(1)\nif sys.path[:1] == ['']:\n    sys.path[:1] = [folder]\n"
+            )
+        );
     }
 }

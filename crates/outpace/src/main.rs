@@ -17,6 +17,8 @@ use crate::error::CommandError;
 
 /// How the Python package starts this binary as the coordinator of a run.
 const COORDINATE: &str = "__coordinate";
+/// What a `pytest` becomes that is to be a warm run.
+const PYTEST: &str = "__pytest";
 /// How a launcher starts the server of warm runs.
 const SERVE: &str = "__serve";
 
@@ -26,6 +28,8 @@ fn main() -> ExitCode {
         launch::coordinate(args.get(2..).unwrap_or_default()).map(|()| ExitCode::SUCCESS)
     } else if args.get(1).is_some_and(|arg| arg == SERVE) {
         warm::serve(args.get(2..).unwrap_or_default()).map(|()| ExitCode::SUCCESS)
+    } else if args.get(1).is_some_and(|arg| arg == PYTEST) {
+        warm::test_as_pytest(args.split_off(2))
     } else {
         let program = if args.is_empty() { OsString::from("outpace") } else { args.remove(0) };
         let cli = cli::parse(program, args);

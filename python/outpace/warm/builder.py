@@ -265,7 +265,7 @@ def _number(limit: int | None) -> int:
 
 
 def main() -> int:
-    configured, templates, mask, limits, *args = sys.argv[1:]
+    configured, templates, mask, limits, program, _, *args = sys.argv[1:]
     sys.argv[1:] = args
     os.umask(int(mask))
     streams.install()
@@ -283,7 +283,7 @@ def main() -> int:
     entry.layer = Layer(control, int(templates))
     recorder.install()
     try:
-        return entry.main()
+        return entry.main(program=program or None)
     except Exception:
         traceback.print_exc()
         return 3
