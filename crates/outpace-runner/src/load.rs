@@ -60,11 +60,9 @@ impl Meter {
     }
 
     fn look_at_memory(&mut self, workers: &[i32]) {
+        let (turn, is_due) = ((self.count / MEMORY_EVERY) as usize, self.count.is_multiple_of(MEMORY_EVERY));
         self.count = self.count.wrapping_add(1);
-        let turn = (self.count / MEMORY_EVERY) as usize;
-        if self.count.is_multiple_of(MEMORY_EVERY)
-            && let Some(pid) = workers.get(turn % workers.len().max(1))
-        {
+        if is_due && let Some(pid) = workers.get(turn % workers.len().max(1)) {
             self.largest = self.largest.max(memory_shares(Pid(*pid)).map_or(0, |shares| shares.private));
         }
     }

@@ -7,7 +7,7 @@ use outpace_protocol::{Down, ToController};
 
 use crate::event::{Action, Peer};
 use crate::run::{Run, TemplateStage};
-use crate::stop::{GRACE, LINGER};
+use crate::stop::{EXIT, LINGER};
 use crate::watch::{LAST_WORDS, PATIENCE};
 use crate::worker::{Closed, Stage};
 
@@ -20,7 +20,7 @@ impl Run {
         let Some(worker) = self.workers.get_mut(&index).filter(|worker| !worker.said_bye) else { return };
         // What hangs until then is ended by the watch, which looks at it before.
         let watched = if worker.interrupted { Duration::ZERO } else { PATIENCE + LAST_WORDS + LINGER };
-        let deadline = now + GRACE + watched;
+        let deadline = now + EXIT + watched;
         worker.said_bye = true;
         worker.stage = Stage::Finishing;
         worker.asking = None;

@@ -218,12 +218,12 @@ impl Pool {
         if self.expected > 0 {
             self.asked_at = Some(now);
         }
-        if census.starting > 0 && self.asked_at.is_some_and(|asked| now < asked + self.starting()) {
-            self.idle = None;
-            return Change::None;
-        }
+        let starts = census.starting > 0 && self.asked_at.is_some_and(|asked| now < asked + self.starting());
         if census.is_steady && self.held.is_empty() {
             self.share = Some((load.cores - idle) / f64::from(census.live.max(1)));
+        }
+        if starts {
+            self.idle = None;
         }
         if now < self.changed_at + SETTLE {
             return Change::None;
@@ -231,6 +231,7 @@ impl Pool {
         let change = self.change(load, census, idle);
         match change {
             Change::None => return change,
+            Change::Hold(_) if starts => return Change::None,
             Change::Grow(count) => {
                 self.expected += count;
                 self.idle = None;

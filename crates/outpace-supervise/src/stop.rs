@@ -10,8 +10,10 @@ use crate::run::{Run, TemplateStage};
 use crate::watch::PATIENCE;
 use crate::worker::{Hung, Stage, Worker};
 
-/// What a worker gets between SIGINT and SIGKILL, and between its goodbye and its exit.
+/// What a worker gets between SIGINT and SIGKILL.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// What a worker gets between its goodbye and its exit. Much, for a machine on which many others want the cores.
+pub(crate) const EXIT: Duration = Duration::from_secs(30);
 /// What a worker gets between the end of its connection and that of its process, and the other way round.
 pub(crate) const LINGER: Duration = Duration::from_millis(200);
 

@@ -19,7 +19,7 @@ use outpace_protocol::{Timeouts, Why};
 
 use crate::event::{Action, Peer};
 use crate::run::{Run, TemplateStage};
-use crate::stop::GRACE;
+use crate::stop::EXIT;
 use crate::worker::Stage;
 
 mod steps;
@@ -148,7 +148,7 @@ impl Watching {
     fn limit(&self, pursuit: Pursuit) -> Option<Duration> {
         match pursuit {
             Pursuit::Test(_, item) => self.limits.get(&item).copied().map_or_else(|| self.test(), positive),
-            Pursuit::Exit => Some(self.longest().unwrap_or(GRACE).min(GRACE)),
+            Pursuit::Exit => Some(self.longest().unwrap_or(EXIT).min(EXIT)),
             Pursuit::Start(_) | Pursuit::Between(_) | Pursuit::Finish => self.longest(),
         }
     }

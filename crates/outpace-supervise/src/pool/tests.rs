@@ -218,6 +218,15 @@ fn what_the_start_of_workers_takes_holds_nobody() {
 }
 
 #[test]
+fn held_ones_go_on_while_others_start() {
+    let (mut pool, mut now) = (Pool::new(2, 32, 3.0), Duration::ZERO);
+    pool.expected = 2;
+    pool.held.extend((2..4).map(WorkerIndex));
+    let starting = Census { at_work: 1, starting: 2, is_steady: false, ..census(6, 400) };
+    assert_eq!(settle(&mut pool, &load(0.0), starting, &mut now), Change::Release(1));
+}
+
+#[test]
 fn a_fixture_that_each_worker_sets_up_makes_them_fewer() {
     let begin = |wall, cpu| {
         let each = Expected { wall, cpu };
