@@ -205,14 +205,14 @@ class Channel:
         self._decoder = Decoder()
         self._frames.extend(self._decoder.feed(rest))
 
-    def is_readable(self) -> bool:
-        """Whether there is something to receive now."""
+    def is_readable(self, within: float = 0) -> bool:
+        """Whether there is something to receive now, or within so many seconds."""
         if self._frames:
             return True
         if self._poll is None:
             self._poll = select.poll()
             self._poll.register(self.fd, select.POLLIN)
-        return bool(self._poll.poll(0))
+        return bool(self._poll.poll(within * 1000))
 
     def receive_with_descriptors(self) -> Frame:
         """As ``receive``; descriptors that come along are kept for ``take_descriptor``."""

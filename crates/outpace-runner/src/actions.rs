@@ -83,7 +83,7 @@ impl Engine {
         });
     }
 
-    fn send(&mut self, peer: Peer, message: &ToWorker) {
+    pub(crate) fn send(&mut self, peer: Peer, message: &ToWorker) {
         self.template_ends |= *message == ToWorker::Exit;
         if *message == ToWorker::Run {
             // From here on it is a worker; before, a template shares its lane with its first fork.

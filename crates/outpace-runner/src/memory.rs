@@ -173,13 +173,14 @@ impl Gauge {
         }
     }
 
-    /// A worker is about to end: the last exact look at it.
-    pub(crate) fn look_before_the_end(&mut self, template: Option<i32>, living: &Living) {
+    /// A worker is about to end: the last exact look at it, where one is wanted.
+    pub(crate) fn look_before_the_end(&mut self, template: Option<i32>, living: &Living) -> bool {
         if self.report {
             self.read_one(living);
             self.exactly_at = None;
             self.read_exactly(template);
         }
+        self.report
     }
 
     fn forget_the_dead(&mut self, living: &[Living]) {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use outpace_model::{ItemIndex, Phase, WorkerIndex};
 use outpace_os::{Exit, Pid, name_of, offer_to_memory_killer};
+use outpace_protocol::ToWorker;
 use outpace_supervise::{Event, Load, Peer, Sight};
 
 use crate::event_loop::Engine;
@@ -54,10 +55,12 @@ impl Engine {
         }
     }
 
-    /// The last look at a worker that has finished.
+    /// The last look at a worker that has finished, and waits for it.
     pub(crate) fn weigh_before_the_end(&mut self, peer: Peer) {
-        if let Some(living) = self.living_at(peer) {
-            self.gauge.look_before_the_end(self.run.template_pid(), &living);
+        if let Some(living) = self.living_at(peer)
+            && self.gauge.look_before_the_end(self.run.template_pid(), &living)
+        {
+            self.send(peer, &ToWorker::Go);
         }
     }
 

@@ -319,6 +319,13 @@ class WorkerSession:
         else:
             self._tell_paid(fixtures=self.fixtures.told(self.config.rootpath) if self.fixtures is not None else [])
             self.reporting.send(Kind.W_BYE, plain.dumps(output))
+            if self.config.option.outpace_memory:
+                # Until the coordinator has had its last look at this process.
+                self.channel.is_readable(within=_LAST_LOOK)
+
+
+# Seconds; the coordinator reads some files of each worker.
+_LAST_LOOK = 1.0
 
 
 def _group(item: pytest.Item) -> str | None:
