@@ -38,6 +38,16 @@ class Result:
         return [f"exit code {self.code}", *sorted(line.rstrip() for line in text.splitlines())]
 
 
+def finished(process: subprocess.Popen[str]) -> Result:
+    """The process at its end, which must come."""
+    try:
+        output, _ = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return Result(process.returncode, output or "")
+
+
 class Lab:
     def __init__(self, folder: Path, runtime: Path) -> None:
         self.folder = folder
@@ -62,19 +72,15 @@ class Lab:
         return [OUTPACE, "--python", sys.executable, *own, *_ALWAYS, *args]
 
     def start(self, *args: str, warm: bool = True, **options: object) -> subprocess.Popen[str]:
-        command = self.command(*args, own=["--warm"] if warm else [])
+        return self.start_program(self.command(*args, own=["--warm"] if warm else []), **options)
+
+    def start_program(self, command: Sequence[str], **options: object) -> subprocess.Popen[str]:
         settings = {"cwd": self.folder, "env": self.env, "stdin": subprocess.DEVNULL, "text": True}
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.Popen(command, **{**settings, **streams, **options})  # type: ignore[call-overload,no-any-return]
 
     def run(self, *args: str, warm: bool = True, **options: object) -> Result:
-        process = self.start(*args, warm=warm, **options)
-        try:
-            output, _ = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return Result(process.returncode, output or "")
+        return finished(self.start(*args, warm=warm, **options))
 
     def run_with(self, own: Sequence[str]) -> Result:
         """With these options of the command's own."""

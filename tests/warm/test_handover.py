@@ -13,7 +13,7 @@ from typing import Any
 
 import pexpect
 import pytest
-from lab import PATIENCE, Lab, Result
+from lab import PATIENCE, Lab, Result, finished
 from test_caller import worker_of
 
 _WARM = "[tool.outpace]\nwarm = true\n"
@@ -68,19 +68,11 @@ def script(lab: Lab) -> list[str]:
 
 
 def start(lab: Lab, program: Sequence[str], *args: str, **options: Any) -> subprocess.Popen[str]:
-    settings: dict[str, Any] = {"cwd": lab.folder, "env": lab.env, "stdin": subprocess.DEVNULL, "text": True}
-    settings |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen([*program, *args], **{**settings, **options})
+    return lab.start_program([*program, *args], **options)
 
 
 def run(lab: Lab, program: Sequence[str], *args: str, **options: Any) -> Result:
-    process = start(lab, program, *args, **options)
-    try:
-        output, _ = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    return Result(process.returncode, output or "")
+    return finished(start(lab, program, *args, **options))
 
 
 def has_server(lab: Lab) -> bool:

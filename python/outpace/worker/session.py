@@ -50,6 +50,10 @@ def worker_info() -> dict[str, Any]:
     }
 
 
+# Seconds; the coordinator reads some files of each worker.
+_LAST_LOOK = 1.0
+
+
 class WorkerSession:
     """The worker role of this process."""
 
@@ -322,10 +326,6 @@ class WorkerSession:
             if self.config.option.outpace_memory:
                 # Until the coordinator has had its last look at this process.
                 self.channel.is_readable(within=_LAST_LOOK)
-
-
-# Seconds; the coordinator reads some files of each worker.
-_LAST_LOOK = 1.0
 
 
 def _group(item: pytest.Item) -> str | None:
