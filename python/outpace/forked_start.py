@@ -201,6 +201,13 @@ def _close_inherited() -> None:
             os.close(fd)
 
 
+def fork() -> int:
+    """``os.fork`` of a process in which there may be native threads of libraries: whoever calls has judged them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def be_child_of(parent: int) -> None:
     """As the coordinator starts its other processes: a group of its own, and the parent's death is its own."""
     os.setpgid(0, 0)

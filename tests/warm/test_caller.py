@@ -169,3 +169,24 @@ def test_a_breakpoint_has_the_callers_terminal(lab: Lab) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
+
+
+def test_the_run_ends_as_a_process_does(lab: Lab) -> None:
+    """Its threads end, functions for the end are called, and what is in buffers is written."""
+    lab.write(
+        "conftest.py",
+        "import atexit, threading, time\n"
+        "KEPT = open('kept', 'a')\n"
+        "def late():\n"
+        "    time.sleep(0.3)\n"
+        "    print('late', file=KEPT)\n"
+        "def pytest_sessionstart(session):\n"
+        "    if not hasattr(session.config, 'workerinput'):\n"
+        "        threading.Thread(target=late).start()\n"
+        "        atexit.register(print, 'last', file=KEPT)\n",
+    )
+    for count in (1, 2, 3):
+        run = lab.run()
+        assert run.code == 0 and "not warm" not in run.note, run.output
+        assert (lab.folder / "kept").read_text() == "late\nlast\n" * count
+        lab.settle()

@@ -97,6 +97,20 @@ def test_runs_that_layers_cannot_serve(lab: Lab, args: list[str], why: str) -> N
     assert (run.code, run.note) == (0, f"not warm: {why}"), run.output
 
 
+def test_native_threads_are_their_librarys_to_care_for(lab: Lab) -> None:
+    """As OpenBLAS starts them when numpy is imported."""
+    lab.write(
+        "conftest.py",
+        "import ctypes\n"
+        "lib, thread = ctypes.CDLL(None), ctypes.c_ulong()\n"
+        "assert lib.pthread_create(ctypes.byref(thread), None, lib.pause, None) == 0\n",
+    )
+    warm_up(lab)
+    run = lab.run()
+    assert run.note == "warm: collected"
+    assert "Warning" not in run.output
+
+
 def test_what_plugins_give_workers_anew_is_collected_anew(lab: Lab) -> None:
     lab.write(
         "conftest.py",

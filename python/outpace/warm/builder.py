@@ -8,7 +8,6 @@ controllers of runs, the first one for the run that it was made for.
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -26,6 +25,8 @@ from .control import Control, Waiter, apply_shell
 if TYPE_CHECKING:
     import pytest
 
+    from outpace.worker.writers import Writers
+
 _UNKNOWN_EACH_RUN = {"randomly": "pytest-randomly", "random_order": "pytest-random-order"}
 
 
@@ -40,6 +41,8 @@ class Layer:
         self.launchers: dict[int, Control] = {}
         self.environ = dict(os.environb)
         self.cwd = os.getcwd()
+        # What was open for writing before any run was forked.
+        self.writers: Writers | None = None
 
     def refuse(self, why: str, config: pytest.Config | None = None) -> NoReturn:
         """Nothing can be forked from here; what was read says for how long that holds."""
@@ -73,6 +76,8 @@ class Layer:
 
     def hold(self, config: pytest.Config) -> None:
         """Fork runs; returns in each of these."""
+        from outpace.worker.writers import Writers
+
         why = unsuitable(config)
         if why is not None:
             self.refuse(why, config)
@@ -81,8 +86,7 @@ class Layer:
             record = recorder.settle(config)
         except recorder.NotRecordable as error:
             self.refuse(str(error))
-        gc.collect()
-        gc.freeze()
+        self.writers = Writers.freeze_heap((), (self.control.fileno(), record))
         self.control.send("ready", [record])
         os.close(record)
         forked_start.die_with_parent(wanted=False)  # runs that go on still have to be told how they ended
@@ -130,7 +134,7 @@ class Layer:
         launcher = Control(launcher_fd)
         launcher.send("started")
         try:
-            pid = os.fork()
+            pid = forked_start.fork()
         except OSError:
             launcher.send("ended", status=3)
             self.control.send("over")
@@ -148,6 +152,16 @@ class Layer:
             each.close()
         _become_controller(config, message, real, coordinator, given)
         return True
+
+    def end_run(self, code: int) -> NoReturn:
+        """As the interpreter would end, but for the teardown of modules: it copies what is shared with the layer."""
+        from outpace.worker import repairs_process, writers
+
+        assert self.writers is not None
+        repairs_process.join_threads()
+        repairs_process.run_exit_handlers()
+        writers.flush_all(self.writers)
+        os._exit(code)
 
 
 def _become_controller(
@@ -171,7 +185,7 @@ def _become_controller(
 def _import_ahead(config: pytest.Config) -> None:
     """What every run imports once it begins: of outpace, of xdist, and what xdist counts processors with."""
     names = ["outpace.controller.session", "outpace.warm.run", "outpace.worker.repairs_pytest", "xdist.report"]
-    if config.option.numprocesses in ("auto", "logical"):
+    if config.option.numprocesses in ("auto", "logical", None):
         names.append("psutil")
     for name in names:
         with contextlib.suppress(ImportError):
@@ -205,7 +219,7 @@ def unsuitable(config: pytest.Config) -> str | None:
     """Why this configured process cannot be shared by runs."""
     from outpace import marks
     from outpace.controller import shown
-    from outpace.worker import process_facts
+    from outpace.worker import detect, process_facts
 
     settings = marks.settings_of(config)
     if shown.shows_streams(config) or shown.shows_log(config) or shown.followed(config):
@@ -221,8 +235,8 @@ def unsuitable(config: pytest.Config) -> str | None:
         return "a log file is written"
     if forked_start.is_traced():
         return "this process is traced"
-    if len(os.listdir("/proc/self/task")) > 1:
-        return "there are threads once conftests are imported"
+    for finding in (*detect.threads(), *detect.libraries()):
+        return f"{finding.message} once conftests are imported"
     return _unshared(process_facts.children(), config)
 
 
@@ -280,13 +294,16 @@ def main() -> int:
                 return 1
     control = Control(int(configured))
     os.set_inheritable(control.fileno(), True)  # else it is a connection that a plugin holds
-    entry.layer = Layer(control, int(templates))
+    layer = entry.layer = Layer(control, int(templates))
     recorder.install()
+    code = 3
     try:
-        return entry.main(program=program or None)
+        code = entry.main(program=program or None)
     except Exception:
         traceback.print_exc()
-        return 3
     finally:
         if entry.layer is not None:
             streams.to_log()
+    if entry.layer is None:
+        layer.end_run(code)
+    return code

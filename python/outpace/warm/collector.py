@@ -95,7 +95,7 @@ class Starter:
     def start(self, message: dict[str, Any], stderr: int, coordinator: int) -> int | None:
         """In the template of the run: the descriptor of its socket."""
         coordinators_end, templates_end = socket.socketpair()
-        pid = os.fork()
+        pid = forked_start.fork()
         if pid:
             self.waiter.add_child(pid)
             for fd in (stderr, coordinator):
@@ -108,7 +108,7 @@ class Starter:
         is_template = False
         try:
             parent = os.getpid()
-            template = os.fork()
+            template = forked_start.fork()
             streams.enter({2: stderr})
             if template == 0:
                 os.close(coordinator)

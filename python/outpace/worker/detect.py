@@ -64,15 +64,16 @@ def findings(
     if not hasattr(os, "fork") or sys.platform == "win32":
         return [Finding("platform", "this platform cannot fork")]
     return [
-        *_threads(),
+        *threads(),
         *_reads([*environ.reads, *workerinput.reads], environ.names, config),
         *_children(baseline),
         *_descriptors(baseline, config),
-        *_libraries(),
+        *libraries(),
     ]
 
 
-def _threads() -> Iterable[Finding]:
+def threads() -> Iterable[Finding]:
+    """Python's own. Those of native libraries (OpenBLAS, OpenMP) are theirs to stop and start around a fork."""
     names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if names:
         yield Finding("threads", f"{_count(len(names), 'a thread', 'threads')} alive: {_some(names)}")
@@ -130,7 +131,7 @@ def _descriptors(baseline: Baseline, config: pytest.Config) -> Iterable[Finding]
         yield Finding(kind.code, f"{_count(len(names), kind.one, kind.many)} open: {_some(sorted(set(names)))}")
 
 
-def _libraries() -> Iterable[Finding]:
+def libraries() -> Iterable[Finding]:
     """Libraries whose state does not survive a fork, or that replace what a fork relies on."""
     for code, module, name in (
         ("gevent", "gevent.monkey", "is_module_patched"),

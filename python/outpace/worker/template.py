@@ -12,10 +12,9 @@ import os
 import select
 import sys
 import traceback
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from outpace import collection, plain
+from outpace import collection, forked_start, plain
 from outpace.wire import Channel, Kind
 
 from . import detect, seeding, stacks
@@ -129,10 +128,7 @@ def _fork(worker: WorkerSession, payload: bytes, poll: select.poll, children: di
     forkable.template.before_fork()
     parent = os.getpid()
     try:
-        with warnings.catch_warnings():
-            # Native threads of libraries: `detect` has judged them.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
+        pid = forked_start.fork()
     except OSError as error:
         os.close(fd)
         answer = {"worker": number, "pid": 0, "error": str(error)}
