@@ -351,6 +351,13 @@ def resolve_nextitem_at_teardown(config: pytest.Config, real: Callable[[object],
     hook._hookexec = with_real_item
 
 
+def rewriting_finder() -> Any:
+    """Who finds and loads test files; None with ``--assert=plain``."""
+    from _pytest.assertion.rewrite import AssertionRewritingHook
+
+    return next((finder for finder in sys.meta_path if isinstance(finder, AssertionRewritingHook)), None)
+
+
 def run_command() -> int:
     """What pytest's own command does."""
     module: Any = importlib.import_module("_pytest.config")

@@ -31,7 +31,7 @@ class Result:
 
     def told(self) -> list[str]:
         """Everything that a run tells, but for what no two runs have in common."""
-        text = re.sub(r"^outpace: (not )?warm: .*\n", "", self.output, flags=re.MULTILINE)
+        text = re.sub(r"^outpace: ((not )?warm|collected anew): .*\n", "", self.output, flags=re.MULTILINE)
         text = re.sub(r" in \d+\.\d+s( \([\d:]+\))?", " in", text)
         text = re.sub(r"\[gw\d+\]( \[ *\d+%\])?|\[ *\d+%\]|gw\d+|pytest-\d+/", "", text)
         text = re.sub(r"=+|-+", "-", text)

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::task::AbortHandle;
 
 use crate::channel::Channel;
+use crate::doors::AtDoor;
 use crate::record::Record;
 use crate::request::Request;
 
@@ -18,6 +19,8 @@ pub(crate) struct Waiting {
     pub(crate) request: Request,
     /// What the run is to say of layers where it gets one.
     pub(crate) note: String,
+    /// From which one it goes on, where that is so.
+    pub(crate) door: Option<u64>,
     /// What notices meanwhile that the launcher has gone; a layer reads that connection once the run has begun.
     pub(crate) watch: Option<AbortHandle>,
 }
@@ -45,6 +48,8 @@ pub(crate) struct Chain {
     /// Told to collect, and not ready yet.
     pub(crate) collecting: Option<Channel>,
     pub(crate) collected: Option<Channel>,
+    /// Waiting at the doors of test files, in the order in which they came.
+    pub(crate) doors: Vec<AtDoor>,
     /// What the first has read, and what the last has.
     pub(crate) record: Record,
     pub(crate) collected_record: Record,
@@ -66,6 +71,7 @@ impl Chain {
             uncollected: Some(uncollected),
             collecting: None,
             collected: None,
+            doors: Vec::new(),
             record: Record::default(),
             collected_record: Record::default(),
             waiting: Vec::new(),

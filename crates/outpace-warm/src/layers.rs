@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::chain::{Chain, Stage, Waiting};
 use crate::channel::Channel;
+use crate::doors::AtDoor;
 use crate::messages::{FromLayer, ToLauncher, ToLayer};
 use crate::record::{Record, Told};
 use crate::server::{Role, Server};
@@ -16,65 +17,79 @@ const MOST_CHAINS: usize = 6;
 
 impl Server {
     pub(crate) fn told(&mut self, id: u64, role: Role, message: FromLayer, fds: Vec<OwnedFd>) {
+        if matches!(message, FromLayer::Door) {
+            return self.new_door(id, fds);
+        }
         let record = fds.into_iter().next().and_then(read_told);
-        let Some(chain) = self.chains.get_mut(&id) else { return };
+        if let (Role::Door(number), FromLayer::Ready { door: Some(door) }) = (role, &message) {
+            return self.at_door(id, number, door.clone(), record);
+        }
         match (role, message) {
-            (Role::Configured, FromLayer::Ready) => {
-                let outcome = record.map(Record::new);
-                match outcome {
-                    Some(Ok(record)) => {
-                        chain.record = record;
-                        chain.stage = Stage::Ready;
-                        self.serve_waiting(id);
-                    }
-                    Some(Err(path)) => {
-                        // The run has what it has read; the next one gets another chain.
-                        chain.stage = Stage::Ready;
-                        self.serve_waiting(id);
-                        self.drop_chain(id, &format!("{path} changed meanwhile"));
-                    }
-                    None => self.drop_chain(id, "it does not say what it has read"),
-                }
-            }
+            (Role::Configured, FromLayer::Ready { .. }) => self.configured(id, record),
             (Role::Configured, FromLayer::Over) => {
-                chain.runs = chain.runs.saturating_sub(1);
+                if let Some(chain) = self.chains.get_mut(&id) {
+                    chain.runs = chain.runs.saturating_sub(1);
+                }
                 self.collect(id);
             }
-            (Role::Collecting, FromLayer::Ready) => {
-                let collecting = chain.collecting.take();
-                match record.map(Record::new) {
-                    Some(Ok(record)) => {
-                        chain.collected_record = record;
-                        chain.collected = collecting;
-                    }
-                    outcome => {
-                        log(&format!(
-                            "not kept: {:?} changed while tests were collected",
-                            outcome.map(Result::err)
-                        ));
-                        if let Some(layer) = collecting {
-                            let _ = layer.send(&ToLayer::Retire, &[]);
-                        }
-                    }
-                }
-                self.save_memory();
-                self.serve_waiting(id);
-                self.collect(id);
-            }
-            (_, FromLayer::Unusable { why }) => {
-                let kept = record.and_then(|told| Record::new(told).ok());
-                retire(chain);
-                (chain.configured, chain.uncollected, chain.collecting) = (None, None, None);
-                let waiting = std::mem::take(&mut chain.waiting);
-                chain.stage = Stage::Unusable(why.clone());
-                match kept {
-                    Some(record) => chain.collected_record = record,
-                    None => drop(self.chains.remove(&id)),
-                }
-                cold_all(&waiting, &why);
-            }
+            (Role::Collecting, FromLayer::Ready { .. }) => self.collected(id, record),
+            (_, FromLayer::Unusable { why }) => self.unusable(id, &why, record),
             _ => {}
         }
+    }
+
+    fn configured(&mut self, id: u64, told: Option<Told>) {
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        match told.map(|told| Record::new(told, &[])) {
+            Some(Ok(record)) => {
+                chain.record = record;
+                chain.stage = Stage::Ready;
+                self.serve_waiting(id);
+            }
+            Some(Err(path)) => {
+                // The run has what it has read; the next one gets another chain.
+                chain.stage = Stage::Ready;
+                self.serve_waiting(id);
+                self.drop_chain(id, &format!("{path} changed meanwhile"));
+            }
+            None => self.drop_chain(id, "it does not say what it has read"),
+        }
+    }
+
+    fn collected(&mut self, id: u64, told: Option<Told>) {
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        let collecting = chain.collecting.take();
+        let known = [&chain.record, &chain.collected_record];
+        match told.map(|told| Record::new(told, &known)) {
+            Some(Ok(record)) => {
+                chain.collected_record = record;
+                chain.collected = collecting;
+            }
+            outcome => {
+                log(&format!("not kept: {:?} changed while tests were collected", outcome.map(Result::err)));
+                if let Some(layer) = collecting {
+                    let _ = layer.send(&ToLayer::Retire, &[]);
+                }
+            }
+        }
+        self.save_memory();
+        self.serve_waiting(id);
+        self.collect(id);
+    }
+
+    fn unusable(&mut self, id: u64, why: &str, told: Option<Told>) {
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        let kept = told.and_then(|told| Record::new(told, &[]).ok());
+        retire(chain);
+        chain.doors.clear();
+        (chain.configured, chain.uncollected, chain.collecting) = (None, None, None);
+        let waiting = std::mem::take(&mut chain.waiting);
+        chain.stage = Stage::Unusable(why.to_owned());
+        match kept {
+            Some(record) => chain.collected_record = record,
+            None => drop(self.chains.remove(&id)),
+        }
+        cold_all(&waiting, why);
     }
 
     /// Where a run has shown what workers are given, the tests are collected once more, to be kept.
@@ -119,6 +134,7 @@ impl Server {
             Role::Collecting if chain.collecting.take().is_some() => {
                 self.drop_chain(id, "the process that collects the tests ended");
             }
+            Role::Door(number) => chain.doors.retain(|door| door.number != number),
             _ => {}
         }
     }
@@ -183,6 +199,7 @@ pub(crate) fn retire(chain: &Chain) {
     {
         let _ = layer.send(&ToLayer::Retire, &[]);
     }
+    chain.doors.iter().for_each(AtDoor::retire);
 }
 
 fn read_told(file: OwnedFd) -> Option<Told> {

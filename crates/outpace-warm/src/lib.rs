@@ -11,6 +11,7 @@
 mod chain;
 mod channel;
 mod client;
+mod doors;
 mod layers;
 mod messages;
 mod place;

@@ -1,5 +1,7 @@
 //! What launchers, the server and its layers say to each other: JSON, one message each, some with descriptors.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::request::Streams;
@@ -57,11 +59,20 @@ pub(crate) enum ToLayer {
     Retire,
 }
 
+/// A test file that may change, but for its first lines.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Door {
+    pub(crate) path: PathBuf,
+    pub(crate) begins: String,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum FromLayer {
-    /// It can be forked; with what it has read.
-    Ready,
+    /// It can be forked; with what it has read. `door`: it has yet to collect this file and what comes after it.
+    Ready { door: Option<Door> },
+    /// A process has been forked that waits at the door of a file; with the connection to it.
+    Door,
     /// It cannot; with what it has read.
     Unusable { why: String },
     /// A run that was forked from it is over.

@@ -85,8 +85,9 @@ fn is_noise(name: &str) -> bool {
 }
 
 impl Record {
-    /// Takes over what a layer tells. The error is what changed while it was made, or may have.
-    pub(crate) fn new(told: Told) -> Result<Self, String> {
+    /// Takes over what a layer tells. The error is what changed while it was made, or may have. `known` may have
+    /// looked at the same files.
+    pub(crate) fn new(told: Told, known: &[&Self]) -> Result<Self, String> {
         let mut record = Self { count: told.files.len() + told.folders.len(), ..Self::default() };
         for (path, stamp, at) in told.files {
             let now = nanoseconds();
@@ -97,7 +98,12 @@ impl Record {
                 return Err(path.display().to_string());
             }
             let is_settled = stamp.is_none_or(|stamp| !stamp.is_young(now)) || !is_file;
-            let content = if is_file { content(&path) } else { None };
+            let is_known = |record: &&Self| record.content_as_known(&path, stamp);
+            let content = match known.iter().find_map(is_known) {
+                Some(content) => Some(content),
+                None if is_file => content(&path),
+                None => None,
+            };
             record.files.insert(path, File { stamp, content, is_settled });
         }
         for (path, names) in told.folders {
@@ -111,6 +117,10 @@ impl Record {
             record.folders.insert(path, Folder { stamp, names, is_settled });
         }
         Ok(record)
+    }
+
+    fn content_as_known(&self, path: &Path, stamp: Option<Stamp>) -> Option<u64> {
+        self.files.get(path).filter(|file| file.is_settled && file.stamp == stamp)?.content
     }
 
     /// How many files and folders it holds.

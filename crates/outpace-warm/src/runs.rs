@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Display, Path};
 use std::time::Instant;
 
 use outpace_os::SpawnSpec;
 
 use crate::chain::{Chain, Stage, Waiting};
 use crate::channel::Channel;
+use crate::doors::AtDoor;
 use crate::layers::cold;
 use crate::messages::{FromLauncher, ToLayer};
 use crate::request::Request;
@@ -43,7 +44,8 @@ impl Server {
         let Some(chain) = self.chains.get_mut(&id) else { return };
         chain.used = Instant::now();
         let waits_for_nothing = run.request.is_narrow() && matches!(chain.stage, Stage::Ready);
-        if chain.is_busy() && chain.runs == 0 && !waits_for_nothing {
+        let goes_on = chain.collecting.is_some() && chain.valid_door().is_some();
+        if chain.is_busy() && chain.runs == 0 && !waits_for_nothing && !goes_on {
             chain.waiting.push(run);
             return;
         }
@@ -64,29 +66,29 @@ impl Server {
             self.drop_chain(id, &why);
             return self.build(key, run, &why);
         }
-        run.note = if chain.collected.is_none() {
-            "configured (tests are collected)".to_owned()
-        } else {
-            match chain.collected_record.changed() {
-                None => "collected".to_owned(),
-                Some(path) => {
-                    if let Some(collected) = chain.collected.take() {
-                        let _ = collected.send(&ToLayer::Retire, &[]);
-                    }
-                    let Some(why) = self.chains.get(&id).map(|_| self.named_change(&path)) else { return };
-                    format!("configured ({why})")
-                }
-            }
+        let project = self.project.clone();
+        let stale = match &chain.collected {
+            None => Some("tests are collected".to_owned()),
+            Some(collected) => chain.collected_record.changed().map(|path| {
+                let _ = collected.send(&ToLayer::Retire, &[]);
+                named_change(&project, &path)
+            }),
         };
+        "collected".clone_into(&mut run.note);
+        if let (Some(why), Some(chain)) = (stale, self.chains.get_mut(&id)) {
+            chain.collected = None;
+            run.door = chain.valid_door();
+            let at = chain.doors.iter().find(|each| Some(each.number) == run.door).and_then(AtDoor::door);
+            run.note = match at.map(|door| door.path.clone()) {
+                Some(path) => format!("collected up to {} ({why})", shown(&project, &path)),
+                None => format!("configured ({why})"),
+            };
+        }
         self.start(id, &run);
     }
 
     pub(crate) fn named_change(&self, path: &Path) -> String {
-        match path.strip_prefix(&self.project) {
-            Ok(inside) if inside.as_os_str().is_empty() => "the project's folder changed".to_owned(),
-            Ok(inside) => format!("{} changed", inside.display()),
-            Err(_) => format!("{} changed", path.display()),
-        }
+        named_change(&self.project, path)
     }
 
     /// Has the run forked from the chain's layers.
@@ -95,7 +97,8 @@ impl Server {
             watch.abort();
         }
         let Some(chain) = self.chains.get_mut(&id) else { return };
-        let template = chain.collected.as_ref().or(chain.uncollected.as_ref());
+        let at_door = chain.doors.iter().find(|each| Some(each.number) == run.door).map(|each| &each.channel);
+        let template = chain.collected.as_ref().or(at_door).or(chain.uncollected.as_ref());
         let (Some(configured), Some(template)) = (&chain.configured, template) else {
             return cold(&run.launcher, "its processes are gone");
         };
@@ -186,4 +189,16 @@ impl Server {
             let _ = inputs.send(Input::LayerGone(id, role));
         });
     }
+}
+
+fn named_change(project: &Path, path: &Path) -> String {
+    if path == project {
+        "the project's folder changed".to_owned()
+    } else {
+        format!("{} changed", shown(project, path))
+    }
+}
+
+fn shown<'a>(project: &Path, path: &'a Path) -> Display<'a> {
+    path.strip_prefix(project).unwrap_or(path).display()
 }

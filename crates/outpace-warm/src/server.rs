@@ -31,6 +31,7 @@ pub(crate) enum Role {
     Configured,
     Uncollected,
     Collecting,
+    Door(u64),
 }
 
 pub(crate) enum Input {
@@ -180,7 +181,14 @@ impl Server {
                     self.drop_chains(|chain| chain.key == request.key());
                     return cold(&launcher, "--fresh");
                 }
-                self.asked(Waiting { launcher, streams: fds, request, note: String::new(), watch: None });
+                self.asked(Waiting {
+                    launcher,
+                    streams: fds,
+                    request,
+                    note: String::new(),
+                    door: None,
+                    watch: None,
+                });
             }
             Input::Launcher(launcher, FromLauncher::Status, _) => {
                 let _ = launcher.send(&ToLauncher::Status { text: self.describe() }, &[]);

@@ -12,8 +12,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from outpace import __version__, forked_start, plain, pytest_private
 from outpace.launch import find_binary
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pytest
 
     from outpace.worker.session import WorkerSession
+
+    from .doors import Doors
 
 _RUN_ID = "PYTEST_XDIST_TESTRUNUID"
 # Which tests a run of `outpace watch` has.
@@ -189,6 +191,15 @@ def _unsuitable(given: dict[str, Any]) -> str | None:
     return None
 
 
+class _Run(NamedTuple):
+    """As the coordinator begins it: its connection, the first message, what is in it, and the board."""
+
+    channel: Channel
+    payload: bytes
+    given: dict[str, Any]
+    board_fd: int
+
+
 class Collected:
     """The layer that has collected, as its session sees it."""
 
@@ -196,6 +207,7 @@ class Collected:
         self._starter = starter
         self._given = given
         self.kept = _Kept()
+        self._doors: Doors | None = None
         # Of what was collected, the run has only some tests.
         self.has_narrowed = False
 
@@ -206,6 +218,34 @@ class Collected:
         self._starter.control.send("unusable", fds, why=why)
         os._exit(0)
 
+    def watch(self, worker: WorkerSession) -> None:
+        """The collection begins."""
+        from .doors import Doors
+
+        def wait(control: Control, path: str) -> None:
+            self._wait_at_door(worker, control, path)
+
+        self._doors = Doors(worker, self._starter.control, wait)
+        self._doors.watch()
+
+    def _wait_at_door(self, worker: WorkerSession, control: Control, path: str) -> None:
+        """Fork templates that collect the rest; returns in each of these."""
+        from .doors import is_whole
+
+        self._starter.enter(control)
+        run = self._next_run()
+        if not is_whole(path):
+            self._begin_anew(run, f"{os.path.relpath(path, worker.config.rootpath)} cannot be compiled")
+        given = run.given
+        worker.begins(given, (run.payload, run.board_fd))
+        self._become_template(worker, run, self.kept.said)
+        worker.layer = None
+        worker.lane.begin()
+        worker.forkable.begin_again()
+        worker.forkable.environ.ignore(_RUN_ID)
+        if "testrunuid" not in given["per_worker_keys"]:
+            worker.forkable.workerinput.ignore("testrunuid")
+
     def hold(self, worker: WorkerSession) -> None:
         """The tests are collected: fork templates; returns in each of these."""
         from outpace.worker import stacks
@@ -213,6 +253,8 @@ class Collected:
 
         from .builder import unshared_exits
 
+        assert self._doors is not None
+        self._doors.stop()
         config, forkable = worker.config, worker.forkable
         why = next(iter(forkable.reasons(config)), None) or unshared_exits(config)
         if why is not None:
@@ -227,19 +269,22 @@ class Collected:
         forkable.template = Template.prepare(config, random_start=forkable.random_start, descriptors=own)
         control.send("ready", [record])
         os.close(record)
-        while True:
+        run = self._next_run()
+        *said, collection = self.kept.said
+        self._become_template(worker, run, said)
+        os.close(run.board_fd)
+        if run.given["workerinput"].get(_WATCH) is not None:
+            self._narrow(worker)
+        else:
+            run.channel.send_bytes(collection)
+
+    def _next_run(self) -> _Run:
+        """In the template of the next run."""
+        started = None
+        while started is None:
             message, fds = self._starter.next()
             started = self._starter.start(message, *fds) if message["kind"] == "run" else None
-            if started is not None:
-                self._become_template(worker, Channel(started))
-                return
-
-    def _become_template(self, worker: WorkerSession, channel: Channel) -> None:
-        from outpace.worker import board
-        from outpace.worker.outbox import Direct
-        from outpace.worker.repairs_pytest import renew_captures
-        from outpace.worker.reporting import Reporting
-
+        channel = Channel(started)
         try:
             channel.send(Kind.W_HELLO, json.dumps({"version": __version__}).encode())
             first = channel.receive_with_descriptors()
@@ -247,38 +292,45 @@ class Collected:
             os._exit(0)
         if first.kind != Kind.INIT:
             os._exit(0)
-        board_fd = channel.take_descriptor()
-        given = plain.loads(first.payload[4:])
-        why = difference(self._given, given)
+        run = _Run(channel, first.payload, plain.loads(first.payload[4:]), channel.take_descriptor())
+        why = difference(self._given, run.given)
         if why is not None:
-            channel.send(Kind.W_EVENT, plain.dumps(("layer", {"why": why})))
-            self._starter.begin_anew(channel, first.payload, board_fd)
-        worker.board = board.Board(board_fd)
-        os.close(board_fd)
-        worker.channel = channel
-        worker.enter_lane(int.from_bytes(first.payload[:4], "little"))
+            self._begin_anew(run, why)
+        return run
+
+    def _begin_anew(self, run: _Run, why: str) -> NoReturn:
+        run.channel.send(Kind.W_EVENT, plain.dumps(("layer", {"why": why})))
+        self._starter.begin_anew(run.channel, run.payload, run.board_fd)
+
+    def _become_template(self, worker: WorkerSession, run: _Run, said: Sequence[bytes]) -> None:
+        from outpace.worker import board
+        from outpace.worker.outbox import Direct
+        from outpace.worker.repairs_pytest import renew_captures
+        from outpace.worker.reporting import Reporting
+
+        given = run.given
+        worker.board = board.Board(run.board_fd)
+        worker.channel = run.channel
+        worker.enter_lane(int.from_bytes(run.payload[:4], "little"))
         worker.enter = worker.lane.enter
-        worker.reporting = Reporting(worker.config, Direct(channel))
+        worker.reporting = Reporting(worker.config, Direct(run.channel))
         worker.measures = given["measures"]
         renew_captures(worker.config, with_content=True)
-        run_id = str(given["workerinput"]["testrunuid"])
-        os.environ[_RUN_ID] = run_id
-        worker.config.workerinput["testrunuid"] = run_id  # type: ignore[attr-defined]
-        pytest_private.move_tmp_paths(worker.config, given["basetemp"])
-        for data in self.kept.said[:-1]:
-            channel.send_bytes(data)
+        workerinput = worker.config.workerinput  # type: ignore[attr-defined]
+        os.environ[_RUN_ID] = workerinput["testrunuid"] = str(given["workerinput"]["testrunuid"])
+        os.environ.pop("OUTPACE_WATCH", None)
         plan = given["workerinput"].get(_WATCH)
-        if plan is None:
-            channel.send_bytes(self.kept.said[-1])  # the collection, after which nothing was said
-        else:
-            self._narrow(worker, plan)
+        if plan is not None:
+            workerinput[_WATCH] = plan
+        pytest_private.move_tmp_paths(worker.config, given["basetemp"])
+        for data in said:
+            run.channel.send_bytes(data)
 
-    def _narrow(self, worker: WorkerSession, plan: dict[str, Any]) -> None:
+    def _narrow(self, worker: WorkerSession) -> None:
         from outpace.watching import selection
 
         assert worker.session is not None
-        worker.config.workerinput[_WATCH] = plan  # type: ignore[attr-defined]
-        os.environ.pop("OUTPACE_WATCH", None)
+        plan = worker.config.workerinput[_WATCH]  # type: ignore[attr-defined]
         worker.session.items[:], _ = selection.split(worker.session.items, plan)
         self.has_narrowed = True
 

@@ -13,8 +13,8 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from outpace import pytest_private
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Stamp = tuple[int, int, int, int, int]
 
+_Text = TypeVar("_Text")
 # The state of the machine and of processes: not files that somebody edits.
 _NO_FILES = ("/proc/", "/sys/", "/dev/")
 # Where pytest looks for its settings, and the folder in which a project begins.
@@ -174,8 +175,23 @@ def temporary_folders() -> list[str]:
     return found
 
 
-def settle(config: pytest.Config) -> int:
-    """The end of the recording: a file in memory that holds all of it, for the server."""
+def has_read(path: str) -> bool:
+    return path in _files
+
+
+def unrecorded(read: Callable[[str], _Text], path: str) -> _Text:
+    """What ``read`` finds there: nothing depends on it."""
+    global _on
+    was, _on = _on, False
+    try:
+        return read(path)
+    finally:
+        _on = was
+
+
+def settle(config: pytest.Config, but: str | None = None) -> int:
+    """The end of the recording: a file in memory that holds all of it, for the server. ``but``: a file of which another
+    process is to decide."""
     from outpace.settings import load
 
     stop()
@@ -194,7 +210,7 @@ def settle(config: pytest.Config) -> int:
         _add_dependencies(config, pattern)
     stop()
     content = {
-        "files": [(name, stamp, at) for name, (stamp, at) in _files.items()],
+        "files": [(name, stamp, at) for name, (stamp, at) in _files.items() if name != but],
         "folders": list(_folders.items()),
     }
     try:

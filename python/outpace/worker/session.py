@@ -141,6 +141,8 @@ class WorkerSession:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, Any, None]:
+        if self.layer is not None:
+            self.layer.watch(self)
         outcome = yield
         error = outcome.excinfo
         if error is not None and issubclass(error[0], pytest.UsageError):

@@ -51,6 +51,10 @@ class Forkable:
         found = detect.findings(self.baseline, self.environ, self.workerinput, config)
         return [finding.message for finding in found if finding.code != "worker-id"]
 
+    def begin_again(self) -> None:
+        """What is open now is this process's own."""
+        self.baseline = detect.snapshot()
+
     def stop_watching(self) -> None:
         self.environ.uninstall()
         self.workerinput.stop()

@@ -150,6 +150,11 @@ class TracedEnviron:
         _environ_notes, _environ_watched = self._notes, self.names
         os.environ.__class__ = _TracedClass
 
+    def ignore(self, name: str) -> None:
+        """From here on it is no more than any other variable."""
+        self.names -= {name}
+        self.install()
+
     def uninstall(self) -> None:
         if type(os.environ) is _TracedClass:
             os.environ.__class__ = _TracedClass.__base__  # type: ignore[assignment]
@@ -170,6 +175,10 @@ class RecordingInput(_Input):
     def stop(self) -> None:
         """Note nothing from here on."""
         self._notes.stop()
+
+    def ignore(self, key: str) -> None:
+        """From here on it is no more than any other key."""
+        self._watched -= {key}
 
     def _ask(self, key: Any) -> None:
         if key in self._watched:

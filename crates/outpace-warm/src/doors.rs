@@ -1,0 +1,101 @@
+//! Processes that have collected what comes before one test file, and done its first imports: where only that file is
+//! edited, below them, a run goes on from there.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::time::SystemTime;
+
+use crate::chain::Chain;
+use crate::channel::Channel;
+use crate::messages::{Door, ToLayer};
+use crate::record::{Record, Told};
+use crate::server::{Role, Server};
+
+/// Each costs the memory of what it does not share with others. As many as the layer makes.
+const MOST_DOORS: usize = 3;
+
+#[derive(Debug)]
+pub(crate) struct AtDoor {
+    pub(crate) number: u64,
+    pub(crate) channel: Channel,
+    /// Once it is there: what it has read, and the file that it waits for.
+    there: Option<(Record, Door)>,
+}
+
+impl AtDoor {
+    /// Whether what it would collect from here is what would be collected from the start.
+    fn is_valid(&mut self) -> bool {
+        self.there.as_mut().is_some_and(|(record, door)| {
+            record.changed().is_none()
+                && fs::read(&door.path).is_ok_and(|content| content.starts_with(door.begins.as_bytes()))
+        })
+    }
+
+    /// The file, where it waits.
+    pub(crate) fn door(&self) -> Option<&Door> {
+        self.there.as_ref().map(|(_, door)| door)
+    }
+
+    pub(crate) fn retire(&self) {
+        let _ = self.channel.send(&ToLayer::Retire, &[]);
+    }
+}
+
+impl Chain {
+    /// The last one from which a run can go on. Those that no run can use any more are given up.
+    pub(crate) fn valid_door(&mut self) -> Option<u64> {
+        for index in (0..self.doors.len()).rev() {
+            if self.doors[index].is_valid() {
+                return Some(self.doors[index].number);
+            }
+            if self.doors[index].door().is_some() {
+                self.doors.remove(index).retire();
+            }
+        }
+        None
+    }
+
+    fn give_up_door(&mut self, unwanted: impl Fn(&AtDoor) -> bool) {
+        if let Some(index) = self.doors.iter().position(unwanted) {
+            self.doors.remove(index).retire();
+        }
+    }
+
+    fn door_ready(&mut self, number: u64, door: Door, record: Record) {
+        self.give_up_door(|each| each.number != number && each.door().is_some_and(|it| it.path == door.path));
+        if let Some(ours) = self.doors.iter_mut().find(|each| each.number == number) {
+            ours.there = Some((record, door));
+        }
+        let edited = |each: &AtDoor| each.door().map(changed_at);
+        if self.doors.iter().filter(|each| each.door().is_some()).count() > MOST_DOORS {
+            let oldest = self.doors.iter().filter_map(|each| Some((edited(each)?, each.number))).min();
+            self.give_up_door(|each| oldest.is_some_and(|(_, number)| each.number == number));
+        }
+    }
+}
+
+impl Server {
+    /// The layer that collects has forked one.
+    pub(crate) fn new_door(&mut self, id: u64, fds: Vec<OwnedFd>) {
+        let Some(channel) = fds.into_iter().next().and_then(|fd| Channel::new(fd).ok()) else { return };
+        self.next += 1;
+        let number = self.next;
+        self.listen(id, Role::Door(number), &channel);
+        if let Some(chain) = self.chains.get_mut(&id) {
+            chain.doors.push(AtDoor { number, channel, there: None });
+        }
+    }
+
+    pub(crate) fn at_door(&mut self, id: u64, number: u64, door: Door, told: Option<Told>) {
+        let Some(chain) = self.chains.get_mut(&id) else { return };
+        match told.map(|told| Record::new(told, &[&chain.record, &chain.collected_record])) {
+            Some(Ok(record)) => chain.door_ready(number, door, record),
+            _ => chain.give_up_door(|each| each.number == number),
+        }
+        self.save_memory();
+    }
+}
+
+fn changed_at(door: &Door) -> Option<SystemTime> {
+    fs::metadata(&door.path).and_then(|found| found.modified()).ok()
+}
