@@ -48,7 +48,7 @@ pub(crate) struct Chain {
     /// Told to collect, and not ready yet.
     pub(crate) collecting: Option<Channel>,
     pub(crate) collected: Option<Channel>,
-    /// Waiting at the doors of test files, in the order in which they came.
+    /// Waiting at the doors of files.
     pub(crate) doors: Vec<AtDoor>,
     /// What the first has read, and what the last has.
     pub(crate) record: Record,

@@ -1,5 +1,5 @@
-//! Processes that have collected what comes before one test file, and done its first imports: where only that file is
-//! edited, below them, a run goes on from there.
+//! Processes that have collected what comes before one file of the project, and done its first imports: where only that
+//! file is edited, below them, a run goes on from there.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -12,28 +12,34 @@ use crate::record::{Record, Told};
 use crate::server::{Role, Server};
 
 /// Each costs the memory of what it does not share with others. As many as the layer makes.
-const MOST_DOORS: usize = 3;
+const MOST_DOORS: usize = 6;
 
 #[derive(Debug)]
 pub(crate) struct AtDoor {
     pub(crate) number: u64,
     pub(crate) channel: Channel,
-    /// Once it is there: what it has read, and the file that it waits for.
-    there: Option<(Record, Door)>,
+    /// Once it is there: what it has read, and the files that it has begun with; it waits for the last one.
+    there: Option<(Record, Vec<Door>)>,
 }
 
 impl AtDoor {
     /// Whether what it would collect from here is what would be collected from the start.
     fn is_valid(&mut self) -> bool {
-        self.there.as_mut().is_some_and(|(record, door)| {
-            record.changed().is_none()
-                && fs::read(&door.path).is_ok_and(|content| content.starts_with(door.begins.as_bytes()))
-        })
+        let begins = |door: &Door| {
+            fs::read(&door.path).is_ok_and(|content| content.starts_with(door.begins.as_bytes()))
+        };
+        self.there
+            .as_mut()
+            .is_some_and(|(record, doors)| record.changed().is_none() && doors.iter().all(begins))
+    }
+
+    fn depth(&self) -> usize {
+        self.there.as_ref().map_or(0, |(record, _)| record.len())
     }
 
     /// The file, where it waits.
     pub(crate) fn door(&self) -> Option<&Door> {
-        self.there.as_ref().map(|(_, door)| door)
+        self.there.as_ref().and_then(|(_, doors)| doors.last())
     }
 
     pub(crate) fn retire(&self) {
@@ -42,15 +48,14 @@ impl AtDoor {
 }
 
 impl Chain {
-    /// The last one from which a run can go on. Those that no run can use any more are given up.
+    /// The one that has read most, of those from which a run can go on. Others are given up on the way.
     pub(crate) fn valid_door(&mut self) -> Option<u64> {
-        for index in (0..self.doors.len()).rev() {
+        self.doors.sort_by_key(AtDoor::depth);
+        while let Some(index) = self.doors.iter().rposition(|each| each.door().is_some()) {
             if self.doors[index].is_valid() {
                 return Some(self.doors[index].number);
             }
-            if self.doors[index].door().is_some() {
-                self.doors.remove(index).retire();
-            }
+            self.doors.remove(index).retire();
         }
         None
     }
@@ -61,10 +66,11 @@ impl Chain {
         }
     }
 
-    fn door_ready(&mut self, number: u64, door: Door, record: Record) {
-        self.give_up_door(|each| each.number != number && each.door().is_some_and(|it| it.path == door.path));
+    fn door_ready(&mut self, number: u64, doors: Vec<Door>, record: Record) {
+        let path = doors.last().map(|door| door.path.clone());
+        self.give_up_door(|each| each.number != number && each.door().map(|it| &it.path) == path.as_ref());
         if let Some(ours) = self.doors.iter_mut().find(|each| each.number == number) {
-            ours.there = Some((record, door));
+            ours.there = Some((record, doors));
         }
         let edited = |each: &AtDoor| each.door().map(changed_at);
         if self.doors.iter().filter(|each| each.door().is_some()).count() > MOST_DOORS {
@@ -86,10 +92,10 @@ impl Server {
         }
     }
 
-    pub(crate) fn at_door(&mut self, id: u64, number: u64, door: Door, told: Option<Told>) {
+    pub(crate) fn at_door(&mut self, id: u64, number: u64, doors: Vec<Door>, told: Option<Told>) {
         let Some(chain) = self.chains.get_mut(&id) else { return };
         match told.map(|told| Record::new(told, &[&chain.record, &chain.collected_record])) {
-            Some(Ok(record)) => chain.door_ready(number, door, record),
+            Some(Ok(record)) => chain.door_ready(number, doors, record),
             _ => chain.give_up_door(|each| each.number == number),
         }
         self.save_memory();

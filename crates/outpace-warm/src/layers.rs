@@ -21,7 +21,7 @@ impl Server {
             return self.new_door(id, fds);
         }
         let record = fds.into_iter().next().and_then(read_told);
-        if let (Role::Door(number), FromLayer::Ready { door: Some(door) }) = (role, &message) {
+        if let (Role::Door(number), FromLayer::Ready { door }) = (role, &message) {
             return self.at_door(id, number, door.clone(), record);
         }
         match (role, message) {

@@ -59,7 +59,7 @@ pub(crate) enum ToLayer {
     Retire,
 }
 
-/// A test file that may change, but for its first lines.
+/// A file that may change, but for its first lines.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Door {
     pub(crate) path: PathBuf,
@@ -69,8 +69,12 @@ pub(crate) struct Door {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum FromLayer {
-    /// It can be forked; with what it has read. `door`: it has yet to collect this file and what comes after it.
-    Ready { door: Option<Door> },
+    /// It can be forked; with what it has read. `door`: it has yet to execute the last of these files, which is one
+    /// of the first imports of the one before, and what comes after them.
+    Ready {
+        #[serde(default)]
+        door: Vec<Door>,
+    },
     /// A process has been forked that waits at the door of a file; with the connection to it.
     Door,
     /// It cannot; with what it has read.

@@ -191,7 +191,7 @@ def _unsuitable(given: dict[str, Any]) -> str | None:
     return None
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """As the coordinator begins it: its connection, the first message, what is in it, and the board."""
 
     channel: Channel
@@ -211,6 +211,10 @@ class Collected:
         # Of what was collected, the run has only some tests.
         self.has_narrowed = False
 
+    @property
+    def control(self) -> Control:
+        return self._starter.control
+
     def refuse(self, config: pytest.Config, why: str) -> NoReturn:
         fds = []
         with contextlib.suppress(recorder.NotRecordable):
@@ -222,28 +226,26 @@ class Collected:
         """The collection begins."""
         from .doors import Doors
 
-        def wait(control: Control, path: str) -> None:
-            self._wait_at_door(worker, control, path)
-
-        self._doors = Doors(worker, self._starter.control, wait)
+        self._doors = Doors(worker, self)
         self._doors.watch()
 
-    def _wait_at_door(self, worker: WorkerSession, control: Control, path: str) -> None:
-        """Fork templates that collect the rest; returns in each of these."""
-        from .doors import is_whole
-
+    def wait_at_door(self, worker: WorkerSession, control: Control, child: int) -> Run:
+        """Fork templates that collect the rest; returns in each of these. ``child`` goes on without this process."""
         self._starter.enter(control)
+        self._starter.waiter.add_child(child)
         run = self._next_run()
-        if not is_whole(path):
-            self._begin_anew(run, f"{os.path.relpath(path, worker.config.rootpath)} cannot be compiled")
-        given = run.given
-        worker.begins(given, (run.payload, run.board_fd))
-        self._become_template(worker, run, self.kept.said)
-        worker.layer = None
+        worker.begins(run.given, (run.payload, run.board_fd))
+        self._enter(worker, run)
         worker.lane.begin()
+        return run
+
+    def go_on(self, worker: WorkerSession, run: Run) -> None:
+        """Everything that was said so far holds in this run."""
+        self._tell(worker, run, self.kept.said)
+        worker.layer = None
         worker.forkable.begin_again()
         worker.forkable.environ.ignore(_RUN_ID)
-        if "testrunuid" not in given["per_worker_keys"]:
+        if "testrunuid" not in run.given["per_worker_keys"]:
             worker.forkable.workerinput.ignore("testrunuid")
 
     def hold(self, worker: WorkerSession) -> None:
@@ -271,14 +273,15 @@ class Collected:
         os.close(record)
         run = self._next_run()
         *said, collection = self.kept.said
-        self._become_template(worker, run, said)
+        self._enter(worker, run)
+        self._tell(worker, run, said)
         os.close(run.board_fd)
         if run.given["workerinput"].get(_WATCH) is not None:
             self._narrow(worker)
         else:
             run.channel.send_bytes(collection)
 
-    def _next_run(self) -> _Run:
+    def _next_run(self) -> Run:
         """In the template of the next run."""
         started = None
         while started is None:
@@ -292,28 +295,26 @@ class Collected:
             os._exit(0)
         if first.kind != Kind.INIT:
             os._exit(0)
-        run = _Run(channel, first.payload, plain.loads(first.payload[4:]), channel.take_descriptor())
+        run = Run(channel, first.payload, plain.loads(first.payload[4:]), channel.take_descriptor())
         why = difference(self._given, run.given)
         if why is not None:
-            self._begin_anew(run, why)
+            self.begin_anew(run, why)
         return run
 
-    def _begin_anew(self, run: _Run, why: str) -> NoReturn:
+    def begin_anew(self, run: Run, why: str) -> NoReturn:
         run.channel.send(Kind.W_EVENT, plain.dumps(("layer", {"why": why})))
         self._starter.begin_anew(run.channel, run.payload, run.board_fd)
 
-    def _become_template(self, worker: WorkerSession, run: _Run, said: Sequence[bytes]) -> None:
+    def _enter(self, worker: WorkerSession, run: Run) -> None:
+        """As the template of a run."""
         from outpace.worker import board
-        from outpace.worker.outbox import Direct
         from outpace.worker.repairs_pytest import renew_captures
-        from outpace.worker.reporting import Reporting
 
         given = run.given
         worker.board = board.Board(run.board_fd)
         worker.channel = run.channel
         worker.enter_lane(int.from_bytes(run.payload[:4], "little"))
         worker.enter = worker.lane.enter
-        worker.reporting = Reporting(worker.config, Direct(run.channel))
         worker.measures = given["measures"]
         renew_captures(worker.config, with_content=True)
         workerinput = worker.config.workerinput  # type: ignore[attr-defined]
@@ -323,6 +324,12 @@ class Collected:
         if plan is not None:
             workerinput[_WATCH] = plan
         pytest_private.move_tmp_paths(worker.config, given["basetemp"])
+
+    def _tell(self, worker: WorkerSession, run: Run, said: Sequence[bytes]) -> None:
+        from outpace.worker.outbox import Direct
+        from outpace.worker.reporting import Reporting
+
+        worker.reporting = Reporting(worker.config, Direct(run.channel))
         for data in said:
             run.channel.send_bytes(data)
 

@@ -1,8 +1,9 @@
-"""Processes that wait at the door of a test file: up to it everything is collected, and what it imports is imported.
+"""Processes that wait at the door of a file of the project, while tests are collected: all that comes before is done.
 
-Where that file is edited, a run goes on from there: it reads the file anew, and collects the rest. Nothing is undone or
-put in the place of anything else, so what such a run has is what it would have had from the start. That holds as long
-as the file begins as it did: with the lines of its first imports, which have been done. Done twice, they do nothing.
+Where that file, a test file or one that tests import, is edited, a run goes on from there: it reads the file anew, and
+collects the rest. Nothing is undone or put in the place of anything else, so what such a run has is what it would have
+had from the start. The file's first imports are done ahead. That holds as long as the file begins with the lines that
+they are in: done twice, they do nothing.
 
 The files that were edited last have a door: they are edited again soonest.
 """
@@ -14,11 +15,12 @@ import importlib.util
 import os
 import signal
 import socket
+import sys
 import tokenize
-from collections.abc import Callable
-from importlib.machinery import ModuleSpec
-from types import CodeType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -32,24 +34,57 @@ from .control import Control
 if TYPE_CHECKING:
     from outpace.worker.session import WorkerSession
 
-# Each costs the memory of what it does not share.
-MOST = 3
-# The server is told these lines in a message.
-_MOST_LINES = 16 * 1024
+    from .collector import Collected, Run
+
+# Of test files, and of others. Each costs the memory of what it does not share.
+_MOST = 3
+# Of each kind, where each one is of a file that was edited later than those before.
+_MOST_MADE = 12
+# Bytes; the server is told these lines in a message.
+_MOST_LINES = 8 * 1024
+# The function that looks for a module to execute it.
+_IMPORTS = "_find_and_load_unlocked"
+_INSTALLED = tuple({os.path.join(folder, "") for folder in (sys.prefix, sys.base_prefix)})
 _TYPING = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
-class Doors:
-    """A plugin while tests are collected to be kept. ``become`` makes a fork the template of a run."""
+class _Begun(NamedTuple):
+    """A file, the lines of its first imports, and where to tell that they have succeeded."""
 
-    def __init__(self, worker: WorkerSession, control: Control, become: Callable[[Control, str], None]) -> None:
-        self._worker = worker
-        self._control = control
-        self._become = become
-        self._finder = pytest_private.rewriting_finder()
-        self._collecting: str | None = None
-        # When the files with a door were edited, in nanoseconds.
+    path: str
+    begins: str
+    tell: int
+
+
+class _Newest:
+    """When those files were edited that have a door, in nanoseconds."""
+
+    def __init__(self) -> None:
         self._edited: list[int] = []
+        self._made = 0
+
+    def has_room(self, edited: int) -> bool:
+        return self._made < _MOST_MADE and (len(self._edited) < _MOST or edited > min(self._edited))
+
+    def add(self, edited: int) -> None:
+        self._made += 1
+        self._edited = [*sorted(self._edited)[1 - _MOST :], edited]
+
+
+class Doors:
+    """A plugin and a finder while tests are collected to be kept."""
+
+    def __init__(self, worker: WorkerSession, layer: Collected) -> None:
+        self._worker = worker
+        self._layer = layer
+        self._finder = pytest_private.rewriting_finder()
+        self._root = os.path.join(worker.config.rootpath, "")
+        self._collecting: str | None = None
+        self._tests, self._others = _Newest(), _Newest()
+        # The files whose first imports are being done, one within another's.
+        self._begun: list[_Begun] = []
+        # In the template of a run.
+        self._run: Run | None = None
 
     def watch(self) -> None:
         finder = self._finder
@@ -61,32 +96,47 @@ class Doors:
             spec: ModuleSpec | None = find(name, *args, **options)
             if spec is not None and spec.origin == self._collecting and spec.loader is finder:
                 self._collecting = None
-                self._consider(spec)
+                self._consider(spec, self._tests)
             return spec
 
         # Nobody's frame is between pytest's and the file's when the file is executed.
         finder.find_spec = find_spec
+        sys.meta_path.insert(sys.meta_path.index(finder) + 1, self)
         self._worker.config.pluginmanager.register(self, "outpace-doors")
 
     def stop(self) -> None:
         if self._worker.config.pluginmanager.unregister(name="outpace-doors") is not None:
             del self._finder.find_spec
+            sys.meta_path.remove(self)
 
     @pytest.hookimpl
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         self._collecting = str(collector.path) if isinstance(collector, pytest.File) else None
 
-    def _consider(self, spec: ModuleSpec) -> None:
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
+        """Only looks: whoever comes next finds it."""
+        if sys._getframe(2).f_code.co_name != _IMPORTS:
+            return
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and type(spec.loader) is SourceFileLoader and self._is_of_project(str(spec.origin)):
+            self._consider(spec, self._others)
+
+    def _is_of_project(self, path: str) -> bool:
+        return path.startswith(self._root) and not path.startswith(_INSTALLED) and "site-packages" not in path
+
+    def _consider(self, spec: ModuleSpec, newest: _Newest) -> None:
         path = str(spec.origin)
         edited = os.stat(path).st_mtime_ns
-        if len(self._edited) >= MOST and edited <= min(self._edited):
-            return
         config = self._worker.config
-        if recorder.has_read(path) or self._worker.forkable.reasons(config) or unshared_exits(config):
+        if not newest.has_room(edited) or recorder.has_read(path) or any(path == each.path for each in self._begun):
+            return
+        if self._worker.forkable.reasons(config) or unshared_exits(config):
             return
         found = first_imports(path)
-        if found is not None and self._make(spec, *found):
-            self._edited = [*sorted(self._edited)[1 - MOST :], edited]
+        if found is None:
+            return
+        if self._make(spec, *found):
+            newest.add(edited)
 
     def _make(self, spec: ModuleSpec, begins: str, block: CodeType) -> bool:
         """This process tries the imports in a fork. If they succeed, that is the door, and a fork of it goes on in the
@@ -103,10 +153,16 @@ class Doors:
             return False
         os.close(heard)
         self._leave_parent()
-        try:
-            exec(block, vars(importlib.util.module_from_spec(spec)))
-        except BaseException:
+        begun = _Begun(str(spec.origin), begins, tell)
+        self._begun.append(begun)
+        is_done = _execute(spec, block)
+        if self._run is not None:
+            # A door among these imports was this run's.
+            self._go_on(self._run, is_done)
+            return False
+        if not is_done or recorder.has_read(begun.path):
             os._exit(0)
+        self._begun.remove(begun)
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             pid = forked_start.fork()
@@ -114,7 +170,7 @@ class Doors:
             os._exit(0)
         if pid == 0:
             self._leave_parent()
-            self._control.send("door", [theirs.fileno()])
+            self._layer.control.send("door", [theirs.fileno()])
             ours.close()
             theirs.close()
             os.write(tell, b"1")
@@ -122,8 +178,39 @@ class Doors:
             return True
         os.close(tell)
         theirs.close()
-        self._be_door(Control(ours.detach()), str(spec.origin), begins)
-        return True
+        self._be_door(Control(ours.detach()), pid, begun)
+        return False
+
+    def _be_door(self, control: Control, child: int, begun: _Begun) -> None:
+        """Returns in the templates of runs."""
+        self.stop()
+        for each in self._begun:
+            os.close(each.tell)
+        files = [*self._begun, begun]
+        try:
+            record = recorder.settle(self._worker.config, but={each.path for each in files})
+        except recorder.NotRecordable:
+            os._exit(0)
+        control.send("ready", [record], door=[{"path": each.path, "begins": each.begins} for each in files])
+        os.close(record)
+        self._run = self._layer.wait_at_door(self._worker, control, child)
+        for each in files:
+            if not is_whole(each.path):
+                self._layer.begin_anew(self._run, f"{self._shown(each.path)} cannot be compiled")
+        if not self._begun:
+            self._layer.go_on(self._worker, self._run)
+
+    def _go_on(self, run: Run, is_done: bool) -> None:
+        """The first imports of one more file are done, or have failed. Nothing has been told yet."""
+        begun = self._begun.pop()
+        if not is_done:
+            # They would be tried once more.
+            self._layer.begin_anew(run, f"what {self._shown(begun.path)} imports cannot be imported")
+        if not self._begun:
+            self._layer.go_on(self._worker, run)
+
+    def _shown(self, path: str) -> str:
+        return os.path.relpath(path, self._root)
 
     def _leave_parent(self) -> None:
         """It is of use also when the process that it was forked from is not; its connection says when it is not."""
@@ -131,16 +218,14 @@ class Doors:
         forked_start.die_with_parent(wanted=False)
         renew_captures(self._worker.config, with_content=True)
 
-    def _be_door(self, control: Control, path: str, begins: str) -> None:
-        """Returns in the templates of runs."""
-        self.stop()
-        try:
-            record = recorder.settle(self._worker.config, but=path)
-        except recorder.NotRecordable:
-            os._exit(0)
-        control.send("ready", [record], door={"path": path, "begins": begins})
-        os.close(record)
-        self._become(control, path)
+
+def _execute(spec: ModuleSpec, block: CodeType) -> bool:
+    """Whether all has been imported, and not what imports it."""
+    try:
+        exec(block, vars(importlib.util.module_from_spec(spec)))
+    except BaseException:
+        return False
+    return spec.name not in sys.modules
 
 
 def first_imports(path: str) -> tuple[str, CodeType] | None:

@@ -13,7 +13,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outpace import pytest_private
@@ -189,9 +189,9 @@ def unrecorded(read: Callable[[str], _Text], path: str) -> _Text:
         _on = was
 
 
-def settle(config: pytest.Config, but: str | None = None) -> int:
-    """The end of the recording: a file in memory that holds all of it, for the server. ``but``: a file of which another
-    process is to decide."""
+def settle(config: pytest.Config, but: Container[str] = ()) -> int:
+    """The end of the recording: a file in memory that holds all of it, for the server. ``but``: files that may change,
+    as far as this process goes."""
     from outpace.settings import load
 
     stop()
@@ -210,7 +210,7 @@ def settle(config: pytest.Config, but: str | None = None) -> int:
         _add_dependencies(config, pattern)
     stop()
     content = {
-        "files": [(name, stamp, at) for name, (stamp, at) in _files.items() if name != but],
+        "files": [(name, stamp, at) for name, (stamp, at) in _files.items() if name not in but],
         "folders": list(_folders.items()),
     }
     try:
