@@ -3,9 +3,47 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from lab import Lab
+from outpace.warm.doors import first_imports
+
+_BEGINS = {
+    "": "",
+    "import a\n": "import a\n",
+    "import a": None,
+    "# said\n\nfrom b import (\n    c,\n)\nX = 1\nimport d\n": "# said\n\nfrom b import (\n    c,\n)\n",
+    '"""A text."""\nfrom __future__ import annotations\nimport a; import b\n': (
+        '"""A text."""\nfrom __future__ import annotations\nimport a; import b\n'
+    ),
+    "import a\nimport b; X = 1\n": "import a\n",
+    "import a; X = 1\n": "",
+    "if typing.TYPE_CHECKING:\n    import a\nX = 1": "if typing.TYPE_CHECKING:\n    import a\n",
+    "import a\nif a.TYPE_CHECKING:\n    import b\n": "import a\n",
+    "import a\nif X:\n    import b\n": "import a\n",
+    "import a\ntry:\n    import b\nexcept ImportError:\n    b = None\n": "import a\n",
+    "import a\r\nX = 1\r\n": "import a\r\n",
+    "import a\rX = 1\n": None,
+    "import (\n": None,
+    "X = 1\n": "",
+}
+
+
+@pytest.mark.parametrize("text", _BEGINS)
+def test_what_a_file_begins_with(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "test_it.py"
+    path.write_bytes(text.encode())
+    found = first_imports(str(path))
+    assert (found and found[0]) == _BEGINS[text]
+
+
+def test_what_is_not_utf_8_has_no_door(tmp_path: Path) -> None:
+    path = tmp_path / "test_it.py"
+    for content in ("# coding: latin-1\nX = 'é'\n".encode("latin-1"), b"\xef\xbb\xbfimport a\n", b"X = '\xff'\n"):
+        path.write_bytes(content)
+        assert first_imports(str(path)) is None
+
 
 _APP = "import sys, warnings\nprint('imported')\nwarnings.warn('careful')\nVALUE = 1\n"
 _TEST = '''\

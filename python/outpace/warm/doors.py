@@ -18,7 +18,7 @@ import socket
 import sys
 import tokenize
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -117,7 +117,9 @@ class Doors:
         """Only looks: whoever comes next finds it."""
         if sys._getframe(2).f_code.co_name != _IMPORTS:
             return
-        spec = PathFinder.find_spec(name, path, target)
+        following = sys.meta_path[sys.meta_path.index(self) + 1 :]
+        found = (finder.find_spec(name, path, target) for finder in following if hasattr(finder, "find_spec"))
+        spec = next(filter(None, found), None)
         if spec is not None and type(spec.loader) is SourceFileLoader and self._is_of_project(str(spec.origin)):
             self._consider(spec, self._others)
 
