@@ -132,6 +132,7 @@ def test_clones_again_and_again(shop: Shop, method: str) -> None:
     as_serially(shop, "-n4", "--start-method", method, times=5)
 
 
+RAW = ["psycopg", "psycopg2", "pymysql", "MySQLdb", "mysql.connector", "sqlite3"]
 ENGINES = ["sqlalchemy", "sqlalchemy-sqlite", "sqlalchemy-mysql", "fastapi", "fastapi-sqlite", "fastapi-mysql"]
 
 
@@ -160,7 +161,7 @@ def test_an_asynchronous_suite_passes_in_transactions(shop: Shop) -> None:
     as_serially(shop, "-n4")
 
 
-@pytest.mark.parametrize("shop", ["psycopg", "psycopg2", "pymysql", "MySQLdb", "sqlite3"], indirect=True)
+@pytest.mark.parametrize("shop", RAW, indirect=True)
 def test_raw_connections_in_transactions(shop: Shop) -> None:
     driver = shop.project.path.joinpath("test_raw.py").read_text().split("import ")[2].split()[0]
     shop.project.files(
@@ -169,7 +170,7 @@ def test_raw_connections_in_transactions(shop: Shop) -> None:
 
         @pytest.fixture(autouse=True)
         def _undone(outpace_rollback, monkeypatch, request):
-            driver = request.module.{driver}
+            import {driver} as driver
             connect = driver.connect
             real = []
             def inside(*args, **kwargs):
