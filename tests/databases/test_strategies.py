@@ -42,6 +42,7 @@ SUITES = {
     "asyncpg": (suites.sqlalchemy_async, "asyncpg"),
     "aiosqlite": (suites.sqlalchemy_async, "sqlite+aiosqlite"),
     "fastapi": (suites.fastapi, "psycopg"),
+    "fastapi-async": (suites.fastapi_async, "asyncpg"),
     "sqlalchemy-mysql": (suites.sqlalchemy, "mysql+pymysql"),
     "aiomysql": (suites.sqlalchemy_async, "mysql+aiomysql"),
     "fastapi-mysql": (suites.fastapi, "mysql+pymysql"),
@@ -144,7 +145,10 @@ def test_a_suite_passes_in_transactions(shop: Shop) -> None:
         assert shop.count() == 0
 
 
-@pytest.mark.parametrize("shop", ["asyncpg", "aiosqlite", "aiomysql"], indirect=True)
+ASYNCHRONOUS = ["asyncpg", "aiosqlite", "aiomysql", "fastapi-async"]
+
+
+@pytest.mark.parametrize("shop", ASYNCHRONOUS, indirect=True)
 def test_an_asynchronous_suite_passes_in_transactions(shop: Shop) -> None:
     shop.project.files(
         conftest="""
