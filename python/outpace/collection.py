@@ -17,6 +17,7 @@ def encode(
     unsafe_to_fork: Sequence[str] = (),
     limits: Mapping[int, float] = MappingProxyType({}),
     marks: Mapping[str, Any] | None = None,
+    *,
     isolate: Mapping[str, Any] | None = None,
 ) -> bytes:
     milliseconds = [(index, to_milliseconds(seconds)) for index, seconds in limits.items()]

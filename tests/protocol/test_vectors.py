@@ -67,7 +67,7 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
         fields["unsafe_to_fork"],
         {index: milliseconds / 1000 for index, milliseconds in fields["limits"]},
         fields["marks"],
-        json.loads(fields["isolate"]),
+        isolate=json.loads(fields["isolate"]),
     ),
     "W_READY": layout("<i", "pid", blob="info"),
     "W_RESULT": w_result,

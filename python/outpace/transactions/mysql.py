@@ -1,5 +1,6 @@
-"""Connections of pymysql and mysqlclient: what they do to a database is undone at the end. (What all drivers of MySQL have
-in common is here as well.)
+"""Connections of pymysql and mysqlclient: what they do to a database is undone at the end.
+
+(What all drivers of MySQL have in common is here as well.)
 
 In MySQL many statements end the transaction that they are in: they are refused here, before they do so.
 
@@ -86,7 +87,7 @@ def is_lost(error: Exception) -> bool:
 
 
 class Transaction:
-    """What statements, commits and rollbacks come to inside. ``execute`` sends a statement and returns its first row."""
+    """What statements, commits and rollbacks come to inside. ``execute`` sends a statement, returns its first row."""
 
     def __init__(self, execute: Callable[[str], Any], *, commits_itself: bool) -> None:
         self._send = execute
@@ -201,7 +202,7 @@ class _Connection:
         self._inside.set_autocommit(value)
 
     def get_autocommit(self) -> bool:
-        return self._inside.commits_itself
+        return bool(self._inside.commits_itself)
 
     def close(self) -> None:
         """What has not been committed is lost, as ever; the connection itself is the test's."""

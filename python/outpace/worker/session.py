@@ -228,7 +228,7 @@ class WorkerSession:
         isolated = self._isolated(session)
         if self.told is None:
             isolate = self.isolate if self.marks_isolate else None
-            told = collection.encode(ids, groups, reasons, self.limits, marks, isolate)
+            told = collection.encode(ids, groups, reasons, self.limits, marks, isolate=isolate)
             self.reporting.send(Kind.W_COLLECTED, told)
         else:
             from . import anew
