@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 
@@ -205,6 +206,33 @@ def test_redis_with_a_password_and_another_number(project: Project) -> None:
         assert run.ret == 0, run.out + run.err
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_an_sqlite_file_that_is_prepared_is_at_its_address(project: Project, method: str) -> None:
+    """The file itself has no table, or is not even there."""
+    suites.raw(project, "sqlite3")
+    with_address(project, "sqlite:///app.db")
+    project.files(
+        prepare="""
+        import os, sqlite3
+        connection = sqlite3.connect(os.environ["OUTPACE_DATABASE_URL"].split("///", 1)[1])
+        connection.execute("create table item (name text)")
+        connection.commit()
+        """
+    )
+    project.write(
+        "pyproject.toml",
+        '[tool.outpace.databases.app]\nurl = "sqlite:///app.db"\nstrategy = "clone"\n'
+        f"prepare = '\"{sys.executable}\" prepare.py'\n\n[tool.outpace.isolate]\nkinds = [\"files\"]\n",
+    )
+    run = project.run("-n4", "--start-method", method, limit=LIMIT)
+    assert run.counts == {"passed": 12}, run.out + run.err
+    assert not (project.path / "app.db").exists()
+    with closing(sqlite3.connect(project.path / "app.db")) as connection:
+        connection.execute("create table other (name text)")
+    run = project.run("-n4", "--start-method", method, limit=LIMIT)
+    assert run.counts == {"passed": 12}, run.out + run.err
 
 
 @pytest.mark.parametrize(
