@@ -39,10 +39,11 @@ def overrides(databases: dict[str, Database]) -> list[Override]:
     but are told where they match no test."""
     from outpace.pyproject import Override
 
+    found = ((name, each, each.filter) for name, each in databases.items())
     return [
-        Override(each.filter, None, {f"database {name}": 1} if each.strategy == "serial" else {}, None, False, each.place)
-        for name, each in databases.items()
-        if each.filter is not None
+        Override(wanted, None, {f"database {name}": 1} if each.strategy == "serial" else {}, None, False, each.place)
+        for name, each, wanted in found
+        if wanted is not None
     ]
 
 
