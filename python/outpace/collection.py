@@ -17,11 +17,16 @@ def encode(
     unsafe_to_fork: Sequence[str] = (),
     limits: Mapping[int, float] = MappingProxyType({}),
     marks: Mapping[str, Any] | None = None,
+    *,
+    isolate: Mapping[str, Any] | None = None,
 ) -> bytes:
     milliseconds = [(index, to_milliseconds(seconds)) for index, seconds in limits.items()]
     fields: dict[str, Any] = {"unsafe_to_fork": list(unsafe_to_fork), "groups": list(groups), "limits": milliseconds}
     if marks:
         fields["marks"] = marks
+    if isolate is not None:
+        # As text: the coordinator only passes it on, and its paths may be no Unicode.
+        fields["isolate"] = json.dumps(isolate)
     head = json.dumps(fields).encode()
     encoded = [nodeid.encode("utf-8", "surrogatepass") for nodeid in ids]
     return b"".join(

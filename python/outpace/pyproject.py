@@ -62,7 +62,7 @@ def read(settings: Settings, text: str) -> None:
         from .databases import settings as databases
 
         settings.databases = databases.read(reader, reader.dict_at(reader.table["databases"], "databases"))
-        settings.overrides += databases.serial_overrides(settings.databases)
+        settings.overrides += databases.overrides(settings.databases)
 
 
 class Reader:

@@ -102,6 +102,7 @@ class Kind:
     GO = 111
     LEASE = 104
     TERMINAL = 112
+    ISOLATE = 113
 
 
 class Frame(NamedTuple):

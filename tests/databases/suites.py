@@ -194,6 +194,52 @@ def fastapi(project: Project, tests: int = 12) -> None:
     )
 
 
+def fastapi_async(project: Project, tests: int = 12) -> None:
+    """All of it on one event loop: endpoints, engine, tests."""
+    sqlalchemy_async(project, tests)
+    (project.path / "test_shop.py").unlink()
+    project.files(
+        api="""
+        from fastapi import Depends, FastAPI
+        from sqlalchemy import delete, select
+        from shop import Item, Sessions
+
+        app = FastAPI()
+
+        async def session():
+            async with Sessions.begin() as session:
+                yield session
+
+        @app.delete("/items")
+        async def clear(session=Depends(session)):
+            await session.execute(delete(Item))
+
+        @app.post("/items/{name}")
+        async def add(name: str, session=Depends(session)):
+            session.add(Item(name=name))
+
+        @app.get("/items")
+        async def items(session=Depends(session)) -> list[str]:
+            return list(await session.scalars(select(Item.name)))
+        """,
+        test_api=f"""
+        import asyncio
+        import pytest
+        from httpx import ASGITransport, AsyncClient
+        from api import app
+
+        @pytest.mark.parametrize("n", range({tests}))
+        async def test_items(n):
+            async with AsyncClient(transport=ASGITransport(app), base_url="http://shop") as client:
+                assert (await client.delete("/items")).status_code == 200
+                for number in range(n + 1):
+                    assert (await client.post(f"/items/item{{number}}")).status_code == 200
+                    await asyncio.sleep(0.005)
+                assert len((await client.get("/items")).json()) == n + 1
+        """,
+    )
+
+
 def django(project: Project, tests: int = 12) -> None:
     """On a database that is there, as `django_db_setup` is overridden for."""
     project.write("pytest.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = site_settings\n")

@@ -75,3 +75,57 @@ def test_200_tests_that_truncate_a_table(
         run = project.run(*QUIET, "-n4", env=env, limit=LIMIT)
         assert (run.ret, run.counts) == (0, {"passed": 200}), run.out + run.err
     assert database.left() == []
+
+
+ALL = """
+    import socket, time
+    import psycopg
+    import pytest
+
+    @pytest.mark.parametrize("n", range(200))
+    def test_it(n):
+        if n % 2:
+            return
+        if n % 3 == 0:
+            with socket.socket() as server:
+                server.bind(("127.0.0.1", 8000))
+                server.listen()
+                time.sleep(0.002)
+                socket.create_connection(("127.0.0.1", 8000)).close()
+        elif n % 3 == 1:
+            with open("data/out.csv", "w") as file:
+                file.write(str(n))
+                file.flush()
+                time.sleep(0.002)
+            assert open("data/out.csv").read() == str(n)
+        else:
+            with psycopg.connect({url!r}, autocommit=True) as connection:
+                connection.execute("truncate table item")
+                connection.execute("insert into item values (%s)", [str(n)])
+                time.sleep(0.002)
+                assert connection.execute("select name from item").fetchall() == [(str(n),)]
+"""
+
+
+@pytest.mark.skipif(not HAS_NAMESPACES, reason="this system does not let processes have namespaces")
+def test_200_tests_that_share_a_port_a_file_and_a_table(
+    project: Project, postgres: Postgres, request: pytest.FixtureRequest
+) -> None:
+    postgres.sql("create table item (name varchar(40))", "insert into item values ('here')")
+    project.files(test_a=ALL.format(url=postgres.url()))
+    project.write("data/out.csv", "here")
+    plain = project.run(*QUIET, "-n4", "-p", "no:outpace", limit=LIMIT)
+    assert plain.ret == 1 and plain.counts["failed"] > 10, plain.out
+    postgres.sql("truncate item", "insert into item values ('here')")
+    project.write("data/out.csv", "here")
+    project.write(
+        "pyproject.toml",
+        f'[tool.outpace.databases.app]\nurl = "{postgres.url()}"\nstrategy = "clone"\n\n'
+        '[tool.outpace.isolate]\nkinds = ["ports", "files"]\n',
+    )
+    for _ in range(request.config.getoption("--times")):
+        run = project.run(*QUIET, "-n4", limit=LIMIT)
+        assert (run.ret, run.counts) == (0, {"passed": 200}), run.out + run.err
+    assert (project.path / "data" / "out.csv").read_text() == "here"
+    assert postgres.sql("select name from item") == ["here"]
+    assert postgres.left() == []

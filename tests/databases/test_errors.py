@@ -256,6 +256,22 @@ def test_the_engine_is_wrong(project: Project, engine: str, told: str) -> None:
     assert f"[tool.outpace.databases.app]: {told}" in run.out, run.out
 
 
+@pytest.mark.parametrize("strategy", ["clone", "transaction"])
+def test_a_filter_that_matches_no_test_is_told(project: Project, tmp_path: Path, strategy: str) -> None:
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+    project.write(
+        "pyproject.toml",
+        f"[tool.outpace.databases.app]\nstrategy = \"{strategy}\"\nfilter = \"test(test_it)\"\n"
+        + (f'url = "{url}"\n' if strategy == "clone" else 'engine = "shop:engine"\n'),
+    )
+    project.files(test_a="def test_it(): pass")
+    run = project.run(*QUIET, "-n2")
+    run.match("outpace: this override matches no test: *pyproject.toml:1:*databases.app*: test(test_it)")
+    assert run.counts == {"passed": 1}
+    project.write("pyproject.toml", (project.path / "pyproject.toml").read_text().replace("(test_it)", "(*::test_it)"))
+    project.run(*QUIET, "-n2", "--collect-only").no_match("*matches no test*")
+
+
 def test_the_project_sets_the_variable_itself(suite: Project) -> None:
     """Over the worker's own, where the application reads it on import; not where it only sets what is missing."""
     suite.write("app.py", "import os\nurl = os.environ['DATABASE_URL']\n")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 
 import outcomes
 import pytest
@@ -204,13 +207,63 @@ def test_redis_with_a_password_and_another_number(project: Project) -> None:
         server.stop()
 
 
-def test_an_sqlite_file_in_the_project(project: Project) -> None:
-    """A table is not even needed: the project's files are each worker's own."""
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_an_sqlite_file_that_is_prepared_is_at_its_address(project: Project, method: str) -> None:
+    """The file itself has no table, or is not even there."""
     suites.raw(project, "sqlite3")
     with_address(project, "sqlite:///app.db")
-    table = "create table if not exists item (name)"
-    project.write("conftest.py", f"import sqlite3\nsqlite3.connect('app.db').execute('{table}')\n")
+    project.files(
+        prepare="""
+        import os, sqlite3
+        connection = sqlite3.connect(os.environ["OUTPACE_DATABASE_URL"].split("///", 1)[1])
+        connection.execute("create table item (name text)")
+        connection.commit()
+        """
+    )
+    project.write(
+        "pyproject.toml",
+        '[tool.outpace.databases.app]\nurl = "sqlite:///app.db"\nstrategy = "clone"\n'
+        f"prepare = '\"{sys.executable}\" prepare.py'\n\n[tool.outpace.isolate]\nkinds = [\"files\"]\n",
+    )
+    run = project.run("-n4", "--start-method", method, limit=LIMIT)
+    assert run.counts == {"passed": 12}, run.out + run.err
+    assert not (project.path / "app.db").exists()
+    with closing(sqlite3.connect(project.path / "app.db")) as connection:
+        connection.execute("create table other (name text)")
+    run = project.run("-n4", "--start-method", method, limit=LIMIT)
+    assert run.counts == {"passed": 12}, run.out + run.err
+
+
+@pytest.mark.parametrize(
+    ("suite", "driver"),
+    [
+        (raw("sqlite3"), "sqlite"),
+        (suites.sqlalchemy, "sqlite"),
+        (suites.sqlalchemy_async, "sqlite+aiosqlite"),
+        (suites.fastapi, "sqlite"),
+        (suites.django, "sqlite"),
+    ],
+    ids=["sqlite3", "sqlalchemy", "aiosqlite", "fastapi", "django"],
+)
+def test_an_sqlite_file_in_the_project(
+    project: Project, suite: Callable[[Project], None], driver: str, times: int
+) -> None:
+    """A table is not even needed: the project's files are each worker's own. (That these suites fail without is seen
+    where they have clones.)"""
+    suite(project)
+    with_address(project, f"{driver}:///app.db")
+    file = project.path / "app.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(SCHEMA)
+        connection.execute("insert into item values ('here')")
+        connection.commit()
+    before = file.read_bytes()
+    serial = project.run("-n0", record=True, limit=LIMIT)
+    assert serial.ret == 0, serial.out
+    file.write_bytes(before)
     project.write("pyproject.toml", '[tool.outpace.isolate]\nkinds = ["files"]\n')
-    assert project.run("-n0", "--isolate=none").ret == 0
-    run = project.run("-n4", limit=LIMIT)
-    assert run.counts == {"passed": 12}, run.out
+    for method in ["fork", "spawn"] * times if times > 1 else ["fork"]:
+        parallel = project.run("-n4", "--start-method", method, record=True, limit=LIMIT)
+        assert parallel.ret == 0, parallel.out + parallel.err
+        assert outcomes.outcome_table(parallel.recorded) == outcomes.outcome_table(serial.recorded)
+        assert file.read_bytes() == before

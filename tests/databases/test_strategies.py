@@ -42,6 +42,7 @@ SUITES = {
     "asyncpg": (suites.sqlalchemy_async, "asyncpg"),
     "aiosqlite": (suites.sqlalchemy_async, "sqlite+aiosqlite"),
     "fastapi": (suites.fastapi, "psycopg"),
+    "fastapi-async": (suites.fastapi_async, "asyncpg"),
     "sqlalchemy-mysql": (suites.sqlalchemy, "mysql+pymysql"),
     "aiomysql": (suites.sqlalchemy_async, "mysql+aiomysql"),
     "fastapi-mysql": (suites.fastapi, "mysql+pymysql"),
@@ -132,6 +133,7 @@ def test_clones_again_and_again(shop: Shop, method: str) -> None:
     as_serially(shop, "-n4", "--start-method", method, times=5)
 
 
+RAW = ["psycopg", "psycopg2", "pymysql", "MySQLdb", "mysql.connector", "sqlite3"]
 ENGINES = ["sqlalchemy", "sqlalchemy-sqlite", "sqlalchemy-mysql", "fastapi", "fastapi-sqlite", "fastapi-mysql"]
 
 
@@ -143,7 +145,10 @@ def test_a_suite_passes_in_transactions(shop: Shop) -> None:
         assert shop.count() == 0
 
 
-@pytest.mark.parametrize("shop", ["asyncpg", "aiosqlite", "aiomysql"], indirect=True)
+ASYNCHRONOUS = ["asyncpg", "aiosqlite", "aiomysql", "fastapi-async"]
+
+
+@pytest.mark.parametrize("shop", ASYNCHRONOUS, indirect=True)
 def test_an_asynchronous_suite_passes_in_transactions(shop: Shop) -> None:
     shop.project.files(
         conftest="""
@@ -160,7 +165,7 @@ def test_an_asynchronous_suite_passes_in_transactions(shop: Shop) -> None:
     as_serially(shop, "-n4")
 
 
-@pytest.mark.parametrize("shop", ["psycopg", "psycopg2", "pymysql", "MySQLdb", "sqlite3"], indirect=True)
+@pytest.mark.parametrize("shop", RAW, indirect=True)
 def test_raw_connections_in_transactions(shop: Shop) -> None:
     driver = shop.project.path.joinpath("test_raw.py").read_text().split("import ")[2].split()[0]
     shop.project.files(
@@ -169,7 +174,7 @@ def test_raw_connections_in_transactions(shop: Shop) -> None:
 
         @pytest.fixture(autouse=True)
         def _undone(outpace_rollback, monkeypatch, request):
-            driver = request.module.{driver}
+            import {driver} as driver
             connect = driver.connect
             real = []
             def inside(*args, **kwargs):

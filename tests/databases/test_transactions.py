@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from conftest import Postgres
+from conftest import Mariadb, Postgres
 from outpace.transactions import rolled_back
 
 sqlalchemy = pytest.importorskip("sqlalchemy")
@@ -296,6 +298,123 @@ def test_psycopg(postgres: Postgres, driver: str, autocommit: bool) -> None:
         cursor.execute("select count(*) from item")
         assert cursor.fetchone() == (0,)
     real.close()
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+@pytest.mark.parametrize("driver", ["pymysql", "MySQLdb", "mysql.connector"])
+def test_mysql(mariadb: Mariadb, driver: str, autocommit: bool) -> None:
+    pytest.importorskip(driver)
+    module = importlib.import_module(driver)
+    mariadb.sql(TABLE.replace("text", "varchar(40)"))
+    at = urlsplit(mariadb.url())
+    place = {"host": at.hostname, "port": at.port, "user": at.username, "password": at.password}
+
+    def connect() -> Any:
+        real = module.connect(database=mariadb.name, **place)
+        if driver == "mysql.connector":
+            real.autocommit = autocommit
+        else:
+            real.autocommit(autocommit)
+        return real
+
+    def count() -> list[str]:
+        return mariadb.sql("select count(*) from item")
+
+    real, other = connect(), connect()
+    with rolled_back(real) as connection:
+        cursor = connection.cursor()
+        cursor.execute("insert into item values (%s, %s)", (1, "committed"))
+        connection.commit()
+        with pytest.raises(module.IntegrityError):
+            cursor.execute("insert into item values (2, 'committed')")
+        getattr(connection, "start_transaction" if driver == "mysql.connector" else "begin")()
+        cursor.execute("insert into item values (3, 'taken back')")
+        connection.rollback()
+        cursor.executemany("insert into item values (%s, %s)", [(4, "many"), (5, "many more")])
+        cursor.execute("COMMIT")
+        cursor.execute("begin")
+        cursor.execute("insert into item values (6, 'begun')")
+        cursor.execute("rollback")
+        cursor.execute("insert into item values (7, 'by itself')")
+        connection.rollback()
+        with pytest.raises(RuntimeError, match="TRUNCATE would commit"):
+            cursor.execute("truncate table item")
+        cursor.execute("insert into item values (8, 'forgotten')")
+        connection.close()
+        cursor = connection.cursor()
+        cursor.execute("select name from item order by id")
+        mine = ["by itself", "forgotten"] if autocommit else []
+        assert [name for (name,) in cursor.fetchall()] == ["committed", "many", "many more", *mine]
+        cursor.close()
+        assert count() == ["0"]
+    with rolled_back(other) as connection:  # who wrote has let go of the lock
+        connection.cursor().execute("insert into item values (1, 'mine')")
+    cursor = real.cursor()
+    cursor.execute("insert into item values (9, 'for good')")
+    if not autocommit:
+        assert count() == ["0"]
+        real.commit()
+    assert count() == ["1"]
+    for each in (real, other):
+        each.close()
+
+
+def test_mysql_connector_with_all_its_cursors(mariadb: Mariadb) -> None:
+    connector = pytest.importorskip("mysql.connector")
+    mariadb.sql(
+        TABLE.replace("text", "varchar(40)"), "create procedure fill() insert into item values (9, 'by procedure')"
+    )
+    at = urlsplit(mariadb.url())
+    place = {"host": at.hostname, "port": at.port, "user": at.username, "password": at.password}
+    real = connector.connect(database=mariadb.name, **place)
+    kind = type(real)
+    with rolled_back(real) as connection:
+        assert isinstance(connection, kind) and not connection.in_transaction
+        connection.start_transaction(isolation_level="SERIALIZABLE")
+        assert connection.in_transaction
+        with connection.cursor(prepared=True) as cursor:
+            cursor.execute("insert into item values (?, ?)", (1, "prepared"))
+            with pytest.raises(RuntimeError, match="DROP TABLE would commit"):
+                cursor.execute("drop table item")
+            with pytest.raises(RuntimeError, match="as a prepared statement would end"):
+                cursor.execute("commit")
+        with connection.cursor() as cursor:
+            cursor.callproc("fill")
+        connection.commit()
+        with connection.cursor(dictionary=True) as cursor:
+            cursor.execute("select name from item order by id")
+            assert cursor.fetchall() == [{"name": "prepared"}, {"name": "by procedure"}]
+            cursor.execute("delete from item")
+        connection.reset_session()
+        with pytest.raises(RuntimeError, match="another user's"):
+            connection.cmd_change_user("other")
+        with connection.cursor() as cursor:
+            cursor.execute("select id from item order by id")
+            connection.rollback()  # with rows to be read
+            cursor.execute("select count(*) from item")
+            assert cursor.fetchone() == (2,)
+    assert type(real) is kind
+    assert mariadb.sql("select count(*) from item") == ["0"]
+    real.close()
+
+
+def test_rows_that_are_no_tuples_of_numbers(mariadb: Mariadb) -> None:
+    pymysql, connector = pytest.importorskip("pymysql"), pytest.importorskip("mysql.connector")
+    mariadb.sql(TABLE.replace("text", "varchar(40)"))
+    at = urlsplit(mariadb.url())
+    place = {"host": at.hostname, "port": at.port, "user": at.username, "password": at.password}
+    place["database"] = mariadb.name
+    for real, one in (
+        (pymysql.connect(cursorclass=pymysql.cursors.DictCursor, **place), {"name": "one"}),
+        (connector.connect(raw=True, **place), (b"one",)),
+    ):
+        with rolled_back(real) as connection:
+            cursor = connection.cursor()
+            cursor.execute("insert into item values (1, 'one')")
+            cursor.execute("select name from item")
+            assert list(cursor.fetchall()) == [one]
+        real.close()
+    assert mariadb.sql("select count(*) from item") == ["0"]
 
 
 def test_asyncpg(postgres: Postgres) -> None:

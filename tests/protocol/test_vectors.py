@@ -67,6 +67,7 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
         fields["unsafe_to_fork"],
         {index: milliseconds / 1000 for index, milliseconds in fields["limits"]},
         fields["marks"],
+        isolate=json.loads(fields["isolate"]),
     ),
     "W_READY": layout("<i", "pid", blob="info"),
     "W_RESULT": w_result,
@@ -83,6 +84,7 @@ BINARY: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "FORK": layout("<II", "worker", "lane", blob="input"),
     "GRANT": items_behind("position"),
     "REFERENCE": layout("", blob="payload"),
+    "ISOLATE": lambda fields: fields["text"].encode(),
 }
 EMPTY = {
     "DONE",

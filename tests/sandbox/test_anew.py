@@ -58,6 +58,7 @@ SUITE = """
     def test_failed():
         assert os.path.exists("/nowhere")
 """
+MARK = '@pytest.mark.isolate("ports")'
 METHODS = (), ("--start-method=spawn",)
 
 
@@ -107,8 +108,13 @@ def test_the_outcomes_are_those_of_a_serial_run(lab: Lab, port: int) -> None:
     assert outcomes(run.out) == outcomes(serial.out), run.out + run.err
 
 
-@pytest.mark.parametrize("started", METHODS, ids=["auto", "spawned"])
-def test_a_server_in_a_thread_is_each_workers_own(lab: Lab, port: int, started: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("mark", "started"),
+    [("", ("--isolate=ports",)), ("", ("--isolate=ports", "--start-method=spawn")), (MARK, ())],
+    ids=["auto", "spawned", "marked"],
+)
+def test_a_server_in_a_thread_is_each_workers_own(lab: Lab, port: int, mark: str, started: tuple[str, ...]) -> None:
+    """With a mark alone: those that are started after the first collection know of it before they import anything."""
     lab.write(
         "conftest.py",
         f"""
@@ -128,15 +134,18 @@ def test_a_server_in_a_thread_is_each_workers_own(lab: Lab, port: int, started: 
         f"""
         import os, socket, time
         import pytest
+        {mark}
         @pytest.mark.parametrize("n", range(20))
         def test_it(n):
             time.sleep(0.01)
             with socket.create_connection(("127.0.0.1", {port})) as connection:
                 assert connection.recv(100).decode() == str(os.getpid())
+        def test_crash():
+            os.kill(os.getpid(), 9)
         """,
     )
-    run = lab.run("-n3", "--isolate=ports", *started)
-    assert (run.ret, run.counts) == (0, {"passed": 20}), run.out + run.err
+    run = lab.run("-n3", *started)
+    assert (run.ret, run.counts) == (1, {"passed": 20, "failed": 1}), run.out + run.err
 
 
 def test_a_child_process_is_inside_and_ends(lab: Lab, port: int) -> None:

@@ -40,6 +40,7 @@ mod kind {
     pub(super) const GO: u8 = 111;
     pub(super) const LEASE: u8 = 104;
     pub(super) const TERMINAL: u8 = 112;
+    pub(super) const ISOLATE: u8 = 113;
 }
 
 /// What a template or spawned worker collected.
@@ -55,6 +56,8 @@ pub struct Collection {
     pub limits: Vec<(ItemIndex, u64)>,
     /// Serial tests and resources.
     pub marks: Marks,
+    /// What tests are marked to have of their own, for workers that are still to be started: for Python to read.
+    pub isolate: String,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -65,6 +68,8 @@ struct CollectionHead {
     limits: Vec<(ItemIndex, u64)>,
     #[serde(default, skip_serializing_if = "Marks::is_empty")]
     marks: Marks,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    isolate: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,8 +101,8 @@ impl Collection {
         if !head.groups.is_empty() && head.groups.len() != count {
             return Err(ProtocolError::Short { kind: frame.kind });
         }
-        let CollectionHead { unsafe_to_fork, groups, limits, marks } = head;
-        Ok(Self { unsafe_to_fork, node_ids, groups, limits, marks })
+        let CollectionHead { unsafe_to_fork, groups, limits, marks, isolate } = head;
+        Ok(Self { unsafe_to_fork, node_ids, groups, limits, marks, isolate })
     }
 
     /// Appends the payload that [`Collection::decode`] reads.
@@ -107,6 +112,7 @@ impl Collection {
             groups: self.groups.clone(),
             limits: self.limits.clone(),
             marks: self.marks.clone(),
+            isolate: self.isolate.clone(),
         });
         let length = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
         let mut out = Vec::new();
@@ -333,6 +339,8 @@ pub enum ToWorker {
         /// Opaque.
         input: Vec<u8>,
     },
+    /// Before `Init`, to a spawned worker: what it is to enter before it collects (another's `Collection::isolate`).
+    Isolate(String),
     /// Template only: fork this worker. Its socket travels beside this frame as a descriptor.
     Fork {
         /// Which worker.
@@ -386,6 +394,7 @@ impl ToWorker {
             Self::Init { lane, input } => {
                 Frame::write_parts(kind::INIT, &[&lane.to_le_bytes(), input], out);
             }
+            Self::Isolate(text) => Frame::write(kind::ISOLATE, text.as_bytes(), out),
             Self::Fork { worker, lane, input } => {
                 Frame::write_parts(kind::FORK, &[&worker.0.to_le_bytes(), &lane.to_le_bytes(), input], out);
             }
@@ -420,6 +429,7 @@ impl ToWorker {
         let mut reader = Reader::new(&frame);
         Ok(match frame.kind {
             kind::INIT => Self::Init { lane: reader.u32()?, input: reader.rest().to_vec() },
+            kind::ISOLATE => Self::Isolate(String::from_utf8_lossy(&frame.payload).into_owned()),
             kind::FORK => Self::Fork {
                 worker: WorkerIndex(reader.u32()?),
                 lane: reader.u32()?,

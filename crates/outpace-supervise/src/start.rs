@@ -75,6 +75,10 @@ impl Run {
         } else {
             let peer = Peer::Worker(index);
             self.act(Action::Spawn { peer, argv });
+            if let Some((collection, _)) = self.reference.as_ref().filter(|it| !it.0.isolate.is_empty()) {
+                let text = collection.isolate.clone();
+                self.act(Action::Send(peer, ToWorker::Isolate(text)));
+            }
             self.act(Action::Send(peer, ToWorker::Init { lane, input }));
         }
         self.refresh(Peer::Worker(index));

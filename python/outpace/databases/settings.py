@@ -34,14 +34,16 @@ def read(reader: Reader, tables: dict[str, Any]) -> dict[str, Database]:
     return {name: _Table(reader, name, table).database() for name, table in tables.items()}
 
 
-def serial_overrides(databases: dict[str, Database]) -> list[Override]:
-    """A database whose tests run one at a time is a resource of which there is one."""
+def overrides(databases: dict[str, Database]) -> list[Override]:
+    """A database whose tests run one at a time is a resource of which there is one. Other filters change nothing here,
+    but are told where they match no test."""
     from outpace.pyproject import Override
 
+    found = ((name, each, each.filter) for name, each in databases.items())
     return [
-        Override(each.filter, None, {f"database {name}": 1}, None, False, each.place)
-        for name, each in databases.items()
-        if each.strategy == "serial" and each.filter is not None
+        Override(wanted, None, {f"database {name}": 1} if each.strategy == "serial" else {}, None, False, each.place)
+        for name, each, wanted in found
+        if wanted is not None
     ]
 
 

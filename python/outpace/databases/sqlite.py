@@ -162,6 +162,16 @@ class Sqlite:
         except sqlite3.Error as error:
             raise DatabaseError(f"cannot copy {source}: {error}") from error
 
+    def lay(self, name: str, own: str) -> None:
+        """The clone's content in the address's own file, if that is in this folder; connections to it stay good."""
+        if not os.path.exists(name) or not os.path.realpath(self.source).startswith(f"{own}{os.sep}"):
+            return
+        try:
+            with contextlib.closing(_open(name)) as one, contextlib.closing(sqlite3.connect(self.source)) as other:
+                one.backup(other)
+        except sqlite3.Error as error:
+            raise DatabaseError(f"cannot copy the worker's clone over {self.source}: {error}") from error
+
 
 def _open(path: str, timeout: float = _PATIENCE) -> sqlite3.Connection:
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

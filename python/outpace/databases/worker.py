@@ -77,6 +77,7 @@ class OwnDatabases:
         try:
             self._check_variable(name)
             self._pending[name].make(self._name(name))
+            self._lay(name)
         except pytest.UsageError as error:
             self._failed[name] = error
             self._end_run(error)
@@ -84,6 +85,13 @@ class OwnDatabases:
         del self._pending[name]
         if hasattr(self.config, "workerinput"):
             self.clones[name].server.close()  # the controller's connection is the one that owns
+
+    def _lay(self, name: str) -> None:
+        """Where the project's files are this worker's own, the address itself may be, too."""
+        session = self.config.pluginmanager.getplugin("outpace-worker")
+        for watch in session.sandboxes if session is not None else ():
+            if "files" in watch.sandbox.kinds:
+                self._pending[name].lay(self._name(name), watch.sandbox.given["root"])
 
     def _check_variable(self, name: str) -> None:
         """What has read an address that somebody else put there would share its database with all workers."""

@@ -6,7 +6,7 @@
         ...
     async with rolled_back(async_engine):
         ...
-    with rolled_back(connection) as connection:     # sqlite3, psycopg, psycopg2, pymysql, MySQLdb
+    with rolled_back(connection) as connection:     # sqlite3, psycopg, psycopg2, pymysql, …
         ...
     async with rolled_back(connection) as connection:       # psycopg, asyncpg
         ...
@@ -21,8 +21,8 @@ import sys
 from typing import Any
 
 _ACCEPTED = (
-    "an Engine or AsyncEngine of SQLAlchemy, or a connection of sqlite3, psycopg, psycopg2, asyncpg, pymysql or "
-    "MySQLdb (not a pool, not a session)"
+    "an Engine or AsyncEngine of SQLAlchemy, or a connection of sqlite3, psycopg, psycopg2, asyncpg, pymysql, "
+    "MySQLdb or mysql.connector (not a pool, not a session)"
 )
 
 
@@ -59,6 +59,10 @@ def rolled_back(target: Any) -> Any:
         from .mysql import RolledBackMysql
 
         return RolledBackMysql(target)
+    if _is(target, "mysql.connector.abstracts", "MySQLConnectionAbstract"):
+        from .mysql_connector import RolledBackMysqlConnector
+
+        return RolledBackMysqlConnector(target)
     kind = type(target)
     if kind.__module__.partition(".")[0] in ("redis", "valkey"):
         raise TypeError(

@@ -1,5 +1,7 @@
 """Connections of pymysql and mysqlclient: what they do to a database is undone at the end.
 
+(What all drivers of MySQL have in common is here as well.)
+
 In MySQL many statements end the transaction that they are in: they are refused here, before they do so.
 
 Of three tests that insert the same key, two wait for the first, and are a deadlock when it is undone. So there is one
@@ -10,6 +12,7 @@ read wait for nobody. Locks on gaps between rows are avoided as well (``READ COM
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from .savepoints import Savepoints
@@ -20,6 +23,7 @@ LOST = (
     "deadlock, say). What was done until then may be there for good. Clones have no such limits: "
     'strategy = "clone"'
 )
+NOTHING = "DO 0"
 _NO_SAVEPOINT = 1305
 _COMMENTS = r"(?:\s+|--\s[^\n]*\n|#[^\n]*\n|/\*(?!!).*?\*/)*"
 _COMMITS = re.compile(
@@ -63,8 +67,9 @@ def writes(statement: str) -> bool:
 
 
 def check_lock(row: Any) -> None:
-    """What the server answered. Raises ``RuntimeError``."""
-    if row is not None and row[0] == 0:
+    """What the server answered, as the project has its rows. Raises ``RuntimeError``."""
+    values = row.values() if isinstance(row, dict) else row or ()
+    if any(value is not None and int(value) == 0 for value in values):
         raise RuntimeError(f"another test writes to the same database for longer than {_PATIENCE} s")
 
 
@@ -81,13 +86,87 @@ def is_lost(error: Exception) -> bool:
     return bool(error.args) and error.args[0] == _NO_SAVEPOINT
 
 
+class Transaction:
+    """What statements, commits and rollbacks come to inside. ``execute`` sends a statement, returns its first row."""
+
+    def __init__(self, execute: Callable[[str], Any], *, commits_itself: bool) -> None:
+        self._send = execute
+        self._savepoints = Savepoints(defers=False)
+        self._is_writer = False
+        self.commits_itself = commits_itself
+        # What has been begun by a word is not committed by itself.
+        self.has_begun = False
+
+    def open(self) -> None:
+        for statement in (*BEGIN, *self._savepoints.push()):
+            self._execute(statement)
+
+    def undo(self) -> None:
+        self._savepoints.rollback(self._execute)
+
+    def unlock(self) -> None:
+        if self._is_writer:
+            self._execute(UNLOCK)
+
+    def _execute(self, statement: str) -> Any:
+        try:
+            return self._send(statement)
+        except Exception as error:
+            if is_lost(error):
+                raise RuntimeError(LOST) from error
+            raise
+
+    def is_to_be_sent(self, statement: str) -> bool:
+        """Else it has been done. Raises ``RuntimeError`` for what would commit."""
+        refuse(statement)
+        word = ends_or_begins(statement)
+        if word is None:
+            if not self._is_writer and writes(statement):
+                check_lock(self._execute(LOCK))
+                self._is_writer = True
+            return True
+        if word == "BEGIN":
+            self.begin()
+        elif word == "ROLLBACK":
+            self.rollback()
+        else:
+            self.commit()
+        return False
+
+    def begin(self) -> None:
+        """What was there before is committed."""
+        self.commit()
+        self.has_begun = True
+
+    def commit(self) -> None:
+        self._savepoints.commit(self._execute)
+        self.has_begun = False
+
+    def rollback(self) -> None:
+        if self.commits_itself and not self.has_begun:  # there is nothing that has not been
+            self.commit()
+        else:
+            self.undo()
+        self.has_begun = False
+
+    def set_autocommit(self, value: bool) -> None:
+        if value:
+            self.commit()
+        self.commits_itself = bool(value)
+
+
+def text_of(statement: Any) -> str:
+    if isinstance(statement, (bytes, bytearray)):
+        return bytes(statement).decode("utf-8", "replace")
+    return str(statement)
+
+
 class _Connection:
     """In place of the connection; its cursors ask it. All that it does not know it leaves to the real one."""
 
-    def __init__(self, real: Any, savepoints: Savepoints) -> None:
-        self.__dict__.update(
-            _real=real, _savepoints=savepoints, _commits_itself=real.get_autocommit(), _is_writer=False
-        )
+    def __init__(self, real: Any) -> None:
+        self.__dict__["_real"] = real
+        self.__dict__["_inside"] = Transaction(self._execute, commits_itself=real.get_autocommit())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -100,10 +179,6 @@ class _Connection:
         try:
             cursor.execute(statement)
             return cursor.fetchone() if cursor.description else None
-        except Exception as error:
-            if is_lost(error):
-                raise RuntimeError(LOST) from error
-            raise
         finally:
             cursor.close()
 
@@ -112,40 +187,22 @@ class _Connection:
 
     def query(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
         """What all cursors come to."""
-        text = bytes(sql).decode("utf-8", "replace") if isinstance(sql, (bytes, bytearray)) else str(sql)
-        refuse(text)
-        word = ends_or_begins(text)
-        if word is None:
-            if not self._is_writer and writes(text):
-                check_lock(self._execute(LOCK))
-                self.__dict__["_is_writer"] = True
-            return self._real.query(sql, *args, **kwargs)
-        if word == "ROLLBACK":
-            self.rollback()
-        else:
-            self.commit()
-        return self._real.query("DO 0", *args, **kwargs)
+        return self._real.query(sql if self._inside.is_to_be_sent(text_of(sql)) else NOTHING, *args, **kwargs)
 
     def begin(self) -> None:
-        """What was there before is committed."""
-        self.commit()
+        self._inside.begin()
 
     def commit(self) -> None:
-        self._savepoints.commit(self._execute)
+        self._inside.commit()
 
     def rollback(self) -> None:
-        if self._commits_itself:  # there is nothing that has not been
-            self.commit()
-        else:
-            self._savepoints.rollback(self._execute)
+        self._inside.rollback()
 
     def autocommit(self, value: bool) -> None:
-        if value:
-            self.commit()
-        self.__dict__["_commits_itself"] = bool(value)
+        self._inside.set_autocommit(value)
 
     def get_autocommit(self) -> bool:
-        return bool(self._commits_itself)
+        return bool(self._inside.commits_itself)
 
     def close(self) -> None:
         """What has not been committed is lost, as ever; the connection itself is the test's."""
@@ -163,19 +220,15 @@ class RolledBackMysql:
         self.connection = connection
 
     def __enter__(self) -> Any:
-        savepoints = Savepoints(defers=False)
-        self._inside = _Connection(self.connection, savepoints)
-        for statement in (*BEGIN, *savepoints.push()):
-            self._inside._execute(statement)
+        self._inside = _Connection(self.connection)
+        self._inside._inside.open()
         return self._inside
 
     def __exit__(self, *error: object) -> None:
         if not getattr(self.connection, "open", True):
             return
         try:
-            self._inside.__dict__["_commits_itself"] = False
-            self._inside.rollback()
+            self._inside._inside.undo()
         finally:
             self.connection.rollback()
-            if self._inside._is_writer:
-                self._inside._execute(UNLOCK)
+            self._inside._inside.unlock()

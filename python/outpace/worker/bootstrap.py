@@ -62,17 +62,29 @@ def serve(socket_fd: int, args: list[str] | None = None) -> None:
         import_ahead()
         ahead = None if args is None else pytest_private.new_config(args)
         board.register_for_fence()
-        frame = channel.receive_with_descriptors()
+        frame, isolate = channel.receive_with_descriptors(), None
+        if frame.kind == Kind.ISOLATE:
+            isolate = json.loads(frame.payload)
+            frame = channel.receive_with_descriptors()
     except Closed:
         os._exit(0)
     if frame.kind != Kind.INIT:
         os._exit(0)
-    _begin(channel, channel.take_descriptor(), frame.payload, ahead)
+    _begin(channel, channel.take_descriptor(), frame.payload, ahead, isolate)
 
 
-def _begin(channel: Channel, board_fd: int, payload: bytes, ahead: pytest.Config | None) -> None:
+def _begin(
+    channel: Channel,
+    board_fd: int,
+    payload: bytes,
+    ahead: pytest.Config | None,
+    isolate: dict[str, Any] | None = None,
+) -> None:
+    """``isolate``: what the tests are marked to have of their own, where that is known already."""
     os.set_inheritable(board_fd, False)
     lane, given = int.from_bytes(payload[:4], "little"), plain.loads(payload[4:])
+    if isolate is not None:
+        given["isolate"] = isolate
     run(channel, board.Board(board_fd), lane, given, ahead, start=(payload, board_fd))
 
 

@@ -88,6 +88,7 @@ class WorkerSession:
         # What the worker is to have of its own, and what sees to it (`outpace.worker.sandbox_watch`).
         self.isolate: dict[str, Any] | None = None
         self.sandboxes: list[Any] = []
+        self.marks_isolate = False
         # To begin again in a sandbox (`outpace.worker.anew`): certainly a worker, what it was started with, whether it
         # does, and then the tests that were told before.
         self.is_early = False
@@ -154,6 +155,7 @@ class WorkerSession:
         asked = self.config.stash[marks_key].isolate
         if self.config.option.outpace_isolate == "none":
             asked = set()
+        self.marks_isolate = bool(asked)
         if asked or self.isolate is not None:
             from . import isolating
 
@@ -225,7 +227,9 @@ class WorkerSession:
             self.limits = {**found.limits(session.items), **self.limits}
         isolated = self._isolated(session)
         if self.told is None:
-            self.reporting.send(Kind.W_COLLECTED, collection.encode(ids, groups, reasons, self.limits, marks))
+            isolate = self.isolate if self.marks_isolate else None
+            told = collection.encode(ids, groups, reasons, self.limits, marks, isolate=isolate)
+            self.reporting.send(Kind.W_COLLECTED, told)
         else:
             from . import anew
 

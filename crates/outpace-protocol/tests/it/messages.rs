@@ -192,11 +192,11 @@ fn collection() -> impl Strategy<Value = Collection> {
         vec((text(), Just(None)), 0..10).prop_map(|tests| (tests, false)),
         vec((text(), option::of(text())), 0..10).prop_map(|tests| (tests, true)),
     ];
-    (vec(text(), 0..3), tests, vec((item(), any::<u64>()), 0..3), marks()).prop_map(
-        |(unsafe_to_fork, (tests, grouped), limits, marks)| {
+    (vec(text(), 0..3), tests, vec((item(), any::<u64>()), 0..3), marks(), text()).prop_map(
+        |(unsafe_to_fork, (tests, grouped), limits, marks, isolate)| {
             let (node_ids, groups): (Vec<String>, Vec<Option<String>>) = tests.into_iter().unzip();
             let groups = if grouped { groups } else { Vec::new() };
-            Collection { unsafe_to_fork, node_ids, groups, limits, marks }
+            Collection { unsafe_to_fork, node_ids, groups, limits, marks, isolate }
         },
     )
 }
@@ -273,6 +273,7 @@ fn set_up() -> impl Strategy<Value = SetUp> {
 pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker> {
     prop_oneof![
         (any::<u32>(), blob()).prop_map(|(lane, input)| ToWorker::Init { lane, input }),
+        text().prop_map(ToWorker::Isolate),
         (worker(), any::<u32>(), blob()).prop_map(|(worker, lane, input)| ToWorker::Fork {
             worker,
             lane,

@@ -255,12 +255,13 @@ fn collected() -> (FromWorker, Value) {
         groups: vec![Some("db".to_owned()), None],
         limits: vec![(ItemIndex(1), 2_500)],
         marks: marks(),
+        isolate: "{}".to_owned(),
     };
     let head = concat!(
         r#"{"unsafe_to_fork": ["a thread runs"], "groups": ["db", null], "limits": [[1, 2500]], "marks": {"#,
         r#""demands": [{"items": [0], "needs": [{"amount": 1, "lasting": true, "resource": 0}]}], "#,
         r#""resources": [{"capacity": 2, "name": "GPU", "values": ["0", "1"]}], "#,
-        r#""serial": [1], "serial_first": true}}"#,
+        r#""serial": [1], "serial_first": true}, "isolate": "{}"}"#,
     )
     .as_bytes();
     let compact = collection.encode_payload();
@@ -278,6 +279,7 @@ fn collected() -> (FromWorker, Value) {
             "serial": [1],
             "serial_first": true,
         },
+        "isolate": "{}",
         "node_ids": ["test_a.py::test[é]", ""],
     });
     (FromWorker::Collected { collection, payload }, fields)
@@ -345,6 +347,7 @@ fn to_worker() -> Vec<Sample> {
     let fork = ToWorker::Fork { worker: WorkerIndex(3), lane: 2, input: input() };
     [
         ("INIT", ToWorker::Init { lane: 2, input: input() }, json!({"lane": 2, "input": hex(BLOB)})),
+        ("ISOLATE", ToWorker::Isolate("{}".to_owned()), json!({"text": "{}"})),
         ("FORK", fork, json!({"worker": 3, "lane": 2, "input": hex(BLOB)})),
         (
             "GRANT",

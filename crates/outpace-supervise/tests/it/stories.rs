@@ -279,6 +279,31 @@ fn ctrl_c_interrupts_the_running_test_and_kills_a_worker_that_does_not_care() {
     "#);
 }
 
+/// What the process that collected first knows of its tests' marks reaches the others before they collect.
+#[test]
+fn spawned_workers_are_told_what_they_are_to_enter() {
+    let mut script = Script::default();
+    script.hear(Event::Controller(FromController::Template { argv: vec!["python".to_owned()] }));
+    script.hear(Event::Spawned(Peer::Template, TEMPLATE_PID));
+    script.hear(announce(0)).hear(announce(1)).hear(plan(StartMethod::Auto));
+    script.forget();
+    let collection = Collection {
+        unsafe_to_fork: vec!["a thread runs".to_owned()],
+        node_ids: vec!["test_a.py::t0".to_owned(), "test_a.py::t1".to_owned()],
+        isolate: "ports".to_owned(),
+        ..Collection::default()
+    };
+    script.hear(Event::Message(Peer::Template, FromWorker::Collected { collection, payload: Vec::new() }));
+    assert_snapshot!(script, @r#"
+    > Message(Template, Collected { 
+      ToController(Collected { worker: WorkerIndex(0), payload: [] })
+      ToController(Started(Started { method: Spawn, reasons: ["a thread runs"] }))
+      Spawn { peer: Worker(WorkerIndex(1)), argv: ["python"] }
+      Send(Worker(WorkerIndex(1)), Isolate("ports"))
+      Send(Worker(WorkerIndex(1)), Init { lane: 1, input: [] })
+    "#);
+}
+
 #[test]
 fn workers_that_died_with_their_template_are_not_to_blame_and_spawned_ones_take_over() {
     let mut script = until_testing();

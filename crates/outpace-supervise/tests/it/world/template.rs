@@ -92,6 +92,7 @@ impl World {
             ToWorker::Shutdown => return self.then(pid, State::Finishing, Duration::ZERO),
             ToWorker::Exit => return self.end(pid, Duration::ZERO),
             ToWorker::Init { .. }
+            | ToWorker::Isolate(_)
             | ToWorker::Grant { .. }
             | ToWorker::Lease { .. }
             | ToWorker::Nothing
