@@ -36,7 +36,7 @@ pub struct Witnessed {
     pub id: String,
     /// What it touched.
     pub touch: Touch,
-    /// Whether nobody but the run has anything to do there: the project's folder, the run's own temporary folder.
+    /// Whether nobody but the run has to do with it: the project's folder, its own temporary folder, its ports.
     pub is_near: bool,
 }
 
@@ -142,8 +142,9 @@ impl<L: Lab> Examination<'_, L> {
     pub(crate) fn hear_the_kernel(&mut self) {
         let (one, other) = (&self.serial.witnessed, &self.reversed.witnessed);
         let mut found: BTreeMap<String, Vec<Touch>> = BTreeMap::new();
-        for (these, those) in [(one, other), (other, one)] {
-            let things: BTreeSet<&Thing> = those.iter().map(|each| &each.touch.thing).collect();
+        for (these, those, round) in [(one, other, &self.reversed), (other, one, &self.serial)] {
+            let told = round.tests.iter().flat_map(|test| &test.touches).map(|touch| &touch.thing);
+            let things: BTreeSet<&Thing> = those.iter().map(|each| &each.touch.thing).chain(told).collect();
             let same: BTreeSet<(&str, &Thing)> =
                 those.iter().map(|each| (each.id.as_str(), &each.touch.thing)).collect();
             for each in these {

@@ -49,9 +49,9 @@ pub use messages::{
     set_nonblocking,
 };
 pub use native::native_state;
-pub use ports::{Holds, PortUse, ports_seen_by, sockets_of};
+pub use ports::{Bound, Ports, sockets_of};
 pub use proc::{ProcessFacts, facts, oom_kills};
-pub use process_tree::{TreeUsage, children, descendants, tree_usage};
+pub use process_tree::{TreeUsage, children, descendants, tree, tree_usage};
 pub use reap::{Exit, become_subreaper, from_wait_status, has_children, reap};
 pub use service::{
     SIGCONT, SIGTSTP, drain, ignored_signals, is_shared, leave_terminal, lock_now, watch_for_its_end,

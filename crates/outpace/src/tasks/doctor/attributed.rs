@@ -40,8 +40,9 @@ pub(super) fn attributed(testimony: &Testimony, recorded: &str, places: &Places<
             if private.iter().any(|folder| thing.name.starts_with(folder)) {
                 continue;
             }
-            let is_near = thing.kind != Kind::Port
-                && places.near.iter().any(|folder| Path::new(&thing.name).starts_with(folder));
+            // Ports are those of processes below us.
+            let is_near = thing.kind == Kind::Port
+                || places.near.iter().any(|folder| Path::new(&thing.name).starts_with(folder));
             let thing = Thing { kind: thing.kind, name: places.names.usual(&thing.name) };
             let touch = Touch {
                 thing,

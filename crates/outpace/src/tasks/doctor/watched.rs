@@ -235,6 +235,14 @@ fn is_left_out(name: &OsStr, is_folder: bool) -> bool {
     if is_folder {
         LEFT_OUT.contains(&name) || LEFT_OUT_BEGINNINGS.iter().any(|begin| name.starts_with(begin))
     } else {
-        FILES_LEFT_OUT.iter().any(|end| name.ends_with(end)) || name.starts_with(".coverage")
+        is_nameless(name)
+            || FILES_LEFT_OUT.iter().any(|end| name.ends_with(end))
+            || name.starts_with(".coverage")
     }
+}
+
+/// What the kernel calls a file that was made without a name (`O_TMPFILE`): a hash and its inode.
+fn is_nameless(name: &str) -> bool {
+    name.strip_prefix('#')
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -3,7 +3,7 @@
 //! A thread of ours: the tests have nothing of it in their process but a file whose name says which test runs. What is
 //! seen counts for that test, whoever did it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use outpace_doctor::{Kind, Mode, Thing};
-use outpace_os::{Holds, Pid, descendants, ports_seen_by, sockets_of};
+use outpace_os::{Pid, Ports, sockets_of, tree};
 use serde_json::Value;
 
 use super::watched::{Log, Told, Watched};
 
-/// A port that is had for a shorter time may be missed.
+/// A port that is had for a shorter time may be missed…
 const LOOK: Duration = Duration::from_millis(10);
+/// …or for so long, while the tests' process has children.
+const CLOSE_LOOK: Duration = Duration::from_millis(2);
 /// Folders of which every process of the machine makes use.
 const COMMON: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
@@ -62,7 +64,8 @@ impl Witness {
             known: HashSet::new(),
             current: None,
             log: Log::new(),
-            ports: BTreeMap::new(),
+            asked: Ports::new(),
+            ports: BTreeSet::new(),
             testimony: Testimony::default(),
         };
         let until = Arc::clone(&stop);
@@ -94,7 +97,8 @@ struct Looking {
     known: HashSet<u64>,
     current: Option<usize>,
     log: Log,
-    ports: BTreeMap<u16, Mode>,
+    asked: Ports,
+    ports: BTreeSet<u16>,
     testimony: Testimony,
 }
 
@@ -106,12 +110,13 @@ impl Looking {
             if !self.listen() || is_last {
                 break;
             }
-            if looked.elapsed() >= LOOK {
+            let is_close = || self.asked.is_cheap() && looked.elapsed() >= CLOSE_LOOK && self.has_children();
+            if looked.elapsed() >= LOOK || is_close() {
                 looked = Instant::now();
                 self.look_for_the_root();
                 self.look_at_ports();
             }
-            if self.watched.wait(LOOK).is_err() {
+            if self.watched.wait(CLOSE_LOOK).is_err() {
                 break;
             }
         }
@@ -136,11 +141,16 @@ impl Looking {
         let Some(current) = std::mem::replace(&mut self.current, next) else { return };
         let mut deeds: Deeds = outpace_doctor::deeds(&log).into_iter().collect();
         deeds.extend(
-            ports.into_iter().map(|(port, mode)| (Thing { kind: Kind::Port, name: port.to_string() }, mode)),
+            ports.into_iter().map(|port| (Thing { kind: Kind::Port, name: port.to_string() }, Mode::Write)),
         );
         if !deeds.is_empty() {
             self.testimony.tests.insert(current, deeds);
         }
+    }
+
+    fn has_children(&self) -> bool {
+        let pytest = self.pytest.load(Ordering::Relaxed);
+        fs::read(format!("/proc/{pytest}/task/{pytest}/children")).is_ok_and(|text| !text.is_empty())
     }
 
     fn look_for_the_root(&mut self) {
@@ -154,22 +164,19 @@ impl Looking {
 
     /// Sockets that were not there at the last look, of processes below us.
     fn look_at_ports(&mut self) {
-        let pytest = Pid(self.pytest.load(Ordering::Relaxed));
-        if self.current.is_none() || pytest.0 == 0 {
+        if self.current.is_none() {
             return;
         }
-        let mut seen = ports_seen_by(pytest);
+        let mut seen = self.asked.bound();
         seen.retain(|each| !self.known.contains(&each.inode));
         if seen.is_empty() {
             return;
         }
-        let ours: HashSet<u64> = descendants(Pid::current()).into_iter().flat_map(sockets_of).collect();
+        let ours: HashSet<u64> = tree(Pid::current()).into_iter().flat_map(sockets_of).collect();
         for each in seen {
             self.known.insert(each.inode);
             if ours.contains(&each.inode) {
-                let mode = if each.holds == Holds::Bound { Mode::Write } else { Mode::Read };
-                let known = self.ports.entry(each.port).or_insert(mode);
-                *known = (*known).max(mode);
+                self.ports.insert(each.port);
             }
         }
     }
