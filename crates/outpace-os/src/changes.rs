@@ -19,7 +19,10 @@ const ROOM: usize = 64 * 1024;
 
 /// Watched folders; each has a number.
 #[derive(Debug)]
-pub struct Folders(OwnedFd);
+pub struct Folders {
+    queue: OwnedFd,
+    room: Vec<MaybeUninit<u8>>,
+}
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +59,8 @@ pub struct Change {
 impl Folders {
     /// None is watched yet.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?))
+        let queue = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        Ok(Self { queue, room: vec![MaybeUninit::uninit(); ROOM] })
     }
 
     /// Watches the entries of a folder, not those of the folders in it. Its number; the same one for the same folder.
@@ -71,27 +75,26 @@ impl Folders {
             | WatchFlags::ONLYDIR
             | WatchFlags::DONT_FOLLOW
             | WatchFlags::EXCL_UNLINK;
-        Ok(add_watch(&self.0, folder, flags)?)
+        Ok(add_watch(&self.queue, folder, flags)?)
     }
 
     /// No more of this one.
     pub fn forget(&self, folder: i32) {
-        let _ = remove_watch(&self.0, folder);
+        let _ = remove_watch(&self.queue, folder);
     }
 
     /// Waits until there is something to read, for so long at most.
     pub fn wait(&self, longest: Duration) -> io::Result<()> {
         let timeout = Timespec::try_from(longest).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&timeout)) {
+        match poll(&mut [PollFd::new(&self.queue, PollFlags::IN)], Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// All that has happened since the last call, in order.
-    pub fn read(&self) -> io::Result<Vec<Change>> {
-        let mut room = vec![MaybeUninit::uninit(); ROOM];
-        let mut reader = Reader::new(&self.0, &mut room);
+    pub fn read(&mut self) -> io::Result<Vec<Change>> {
+        let mut reader = Reader::new(&self.queue, &mut self.room);
         let mut found = Vec::new();
         loop {
             match reader.next() {

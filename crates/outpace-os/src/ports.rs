@@ -19,6 +19,7 @@ const LISTENS: u32 = 1 << 10;
 /// Of UDP: receives datagrams of whomever.
 const UNCONNECTED: u32 = 1 << 7;
 const HEAD: usize = 16;
+const ROOM: usize = 32 * 1024;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A socket of this machine that has a port, of whomever.
@@ -32,7 +33,10 @@ pub struct Bound {
 
 /// Asks for ports.
 #[derive(Debug)]
-pub struct Ports(Option<OwnedFd>);
+pub struct Ports {
+    kernel: Option<OwnedFd>,
+    room: Vec<u8>,
+}
 
 impl Ports {
     /// Of the network that this process is in.
@@ -43,25 +47,26 @@ impl Ports {
             SocketFlags::CLOEXEC,
             Some(netlink::SOCK_DIAG),
         );
-        let socket = asked.ok().filter(|socket| {
+        let mut room = vec![0; ROOM];
+        let kernel = asked.ok().filter(|socket| {
             set_socket_timeout(socket, Timeout::Recv, Some(PATIENCE)).is_ok()
-                && dump(socket, (2, 6), LISTENS).is_some()
+                && dump(socket, &mut room, (2, 6), LISTENS).is_some()
         });
-        Self(socket)
+        Self { kernel, room }
     }
 
     /// Whether a look costs next to nothing.
     pub fn is_cheap(&self) -> bool {
-        self.0.is_some()
+        self.kernel.is_some()
     }
 
     /// All TCP sockets that listen, all UDP sockets that have a port and no partner.
-    pub fn bound(&self) -> Vec<Bound> {
-        let Some(socket) = &self.0 else { return from_proc() };
+    pub fn bound(&mut self) -> Vec<Bound> {
+        let Some(socket) = &self.kernel else { return from_proc() };
         let asked = [((2, 6), LISTENS), ((10, 6), LISTENS), ((2, 17), UNCONNECTED), ((10, 17), UNCONNECTED)];
         asked
             .into_iter()
-            .flat_map(|(which, states)| dump(socket, which, states).unwrap_or_default())
+            .flat_map(|(which, states)| dump(socket, &mut self.room, which, states).unwrap_or_default())
             .collect()
     }
 }
@@ -73,7 +78,7 @@ impl Default for Ports {
 }
 
 /// `which`: the family and the protocol, by number. None: there was no answer, or an error.
-fn dump(socket: &OwnedFd, (family, protocol): (u8, u8), states: u32) -> Option<Vec<Bound>> {
+fn dump(socket: &OwnedFd, room: &mut [u8], (family, protocol): (u8, u8), states: u32) -> Option<Vec<Bound>> {
     // nlmsghdr: length, SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, a number, to the kernel. inet_diag_req_v2 follows.
     let mut request = Vec::with_capacity(HEAD + 56);
     request.extend(72_u32.to_ne_bytes());
@@ -85,9 +90,8 @@ fn dump(socket: &OwnedFd, (family, protocol): (u8, u8), states: u32) -> Option<V
     request.resize(HEAD + 56, 0);
     send(socket, &request, SendFlags::empty()).ok()?;
     let mut found = Vec::new();
-    let mut room = vec![0_u8; 64 * 1024];
     loop {
-        let length = match recv(socket, room.as_mut_slice(), RecvFlags::empty()) {
+        let length = match recv(socket, &mut *room, RecvFlags::empty()) {
             Ok((length, _)) => length,
             Err(Errno::INTR) => continue,
             Err(_) => return None,

@@ -9,7 +9,7 @@ fn what_another_process_does_in_a_folder_is_told_in_order() {
     let folder = std::env::temp_dir().join(format!("outpace-changes-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("old"), "1").unwrap();
-    let folders = Folders::new().unwrap();
+    let mut folders = Folders::new().unwrap();
     let number = folders.watch(&folder).unwrap();
     assert!(folders.read().unwrap().is_empty());
     let script = "cat old; echo x > new; mkdir sub; mv new sub/; ls; rm old";

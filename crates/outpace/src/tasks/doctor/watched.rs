@@ -164,7 +164,7 @@ impl Watched {
         self.folders.wait(longest)
     }
 
-    pub(super) fn read(&self) -> io::Result<Vec<Change>> {
+    pub(super) fn read(&mut self) -> io::Result<Vec<Change>> {
         self.folders.read()
     }
 

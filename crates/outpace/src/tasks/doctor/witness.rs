@@ -110,13 +110,13 @@ impl Looking {
             if !self.listen() || is_last {
                 break;
             }
-            let is_close = || self.asked.is_cheap() && looked.elapsed() >= CLOSE_LOOK && self.has_children();
-            if looked.elapsed() >= LOOK || is_close() {
+            let pause = if self.asked.is_cheap() && self.has_children() { CLOSE_LOOK } else { LOOK };
+            if looked.elapsed() >= pause {
                 looked = Instant::now();
                 self.look_for_the_root();
                 self.look_at_ports();
             }
-            if self.watched.wait(CLOSE_LOOK).is_err() {
+            if self.watched.wait(pause).is_err() {
                 break;
             }
         }
