@@ -294,7 +294,7 @@ fn who(by: By) -> &'static str {
     match by {
         By::Python => "",
         By::Subprocess => ", in a subprocess",
-        By::Unseen => ", in C code or another process",
+        By::Unseen => ", in C code, a thread or another process",
     }
 }
 

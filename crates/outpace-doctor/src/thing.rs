@@ -107,7 +107,7 @@ pub enum By {
     Python,
     /// The kernel told, and the test has started a subprocess.
     Subprocess,
-    /// The kernel told, and nothing is known of a subprocess.
+    /// The kernel told, and nothing is known of a subprocess: C code, a thread, somebody else.
     Unseen,
 }
 

@@ -43,15 +43,10 @@ pub(super) fn attributed(testimony: &Testimony, recorded: &str, places: &Places<
             // Ports are those of processes below us.
             let is_near = thing.kind == Kind::Port
                 || places.near.iter().any(|folder| Path::new(&thing.name).starts_with(folder));
+            let lasting = testimony.lasting.contains(&(*number, thing.name.clone()));
             let thing = Thing { kind: thing.kind, name: places.names.usual(&thing.name) };
-            let touch = Touch {
-                thing,
-                mode: *mode,
-                place: String::new(),
-                private: false,
-                lasting: false,
-                by: By::Unseen,
-            };
+            let touch =
+                Touch { thing, mode: *mode, place: String::new(), private: false, lasting, by: By::Unseen };
             found.push((*number, Witnessed { id: test.id.clone(), touch, is_near }));
         }
     }

@@ -3,7 +3,7 @@
 //! A thread of ours: the tests have nothing of it in their process but a file whose name says which test runs. What is
 //! seen counts for that test, whoever did it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,8 @@ pub(super) type Deeds = Vec<(Thing, Mode)>;
 #[derive(Default)]
 pub(super) struct Testimony {
     pub(super) tests: BTreeMap<usize, Deeds>,
+    /// Ports that a test had when it was over.
+    pub(super) lasting: BTreeSet<(usize, String)>,
     /// Whether there was more than could be seen.
     pub(super) is_partial: bool,
 }
@@ -61,7 +63,7 @@ impl Witness {
             watched,
             about: Some(about),
             pytest: Arc::clone(&pytest),
-            known: HashSet::new(),
+            known: HashMap::new(),
             current: None,
             log: Log::new(),
             asked: Ports::new(),
@@ -93,8 +95,8 @@ struct Looking {
     /// The file that says which folder is the project's, until it is there.
     about: Option<PathBuf>,
     pytest: Arc<AtomicI32>,
-    /// Sockets that were seen before.
-    known: HashSet<u64>,
+    /// Sockets that were seen before, and which test's they are.
+    known: HashMap<u64, Option<usize>>,
     current: Option<usize>,
     log: Log,
     asked: Ports,
@@ -164,18 +166,24 @@ impl Looking {
 
     /// Sockets that were not there at the last look, of processes below us.
     fn look_at_ports(&mut self) {
-        if self.current.is_none() {
-            return;
-        }
+        let Some(current) = self.current else { return };
         let mut seen = self.asked.bound();
-        seen.retain(|each| !self.known.contains(&each.inode));
+        for each in &seen {
+            if let Some(Some(owner)) = self.known.get(&each.inode)
+                && *owner != current
+            {
+                self.testimony.lasting.insert((*owner, each.port.to_string()));
+            }
+        }
+        seen.retain(|each| !self.known.contains_key(&each.inode));
         if seen.is_empty() {
             return;
         }
         let ours: HashSet<u64> = tree(Pid::current()).into_iter().flat_map(sockets_of).collect();
         for each in seen {
-            self.known.insert(each.inode);
-            if ours.contains(&each.inode) {
+            let is_ours = ours.contains(&each.inode);
+            self.known.insert(each.inode, is_ours.then_some(current));
+            if is_ours {
                 self.ports.insert(each.port);
             }
         }
