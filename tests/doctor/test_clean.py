@@ -100,7 +100,10 @@ def test_subprocesses_with_files_of_their_own(tmp_path, number):
 
 @pytest.mark.parametrize("number", range(2))
 def test_servers_with_ports_of_their_own(number):
-    code = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); print(s.getsockname()[1], flush=True); s.accept()"
+    code = (
+        "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); "
+        "print(s.getsockname()[1], flush=True); s.accept()"
+    )
     with subprocess.Popen([sys.executable, "-S", "-E", "-c", code], stdout=subprocess.PIPE) as server:
         socket.create_connection(("127.0.0.1", int(server.stdout.readline()))).close()
 
