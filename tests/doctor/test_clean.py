@@ -90,6 +90,24 @@ def test_puts_back_what_it_changes(monkeypatch, tmp_path, number):
     random.seed(number)
 
 
+@pytest.mark.parametrize("number", range(2))
+def test_subprocesses_with_files_of_their_own(tmp_path, number):
+    script = "echo $0 > out; cat out; ls; echo $0 > $TMPDIR/of-$PPID; cat $TMPDIR/of-$PPID"
+    done = subprocess.run(["sh", "-c", script, str(number)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split()[:2] == [str(number), "out"] and done.stdout.split()[-1] == str(number)
+    assert subprocess.check_output(["cat", HERE / "pytest.ini"]) == b"[pytest]\\n"
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_servers_with_ports_of_their_own(number):
+    code = (
+        "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); "
+        "print(s.getsockname()[1], flush=True); s.accept()"
+    )
+    with subprocess.Popen([sys.executable, "-S", "-E", "-c", code], stdout=subprocess.PIPE) as server:
+        socket.create_connection(("127.0.0.1", int(server.stdout.readline()))).close()
+
+
 def test_the_same_folder_made_by_two(tmp_path):
     shared = os.path.join(tempfile.gettempdir(), "cache-of-all")
     os.makedirs(shared, exist_ok=True)

@@ -73,5 +73,6 @@ def _matches(finding: dict[str, Any], expected: dict[str, Any]) -> bool:
         and thing["kind"] == expected["kind"]
         and (thing["name"] == expected["name"] or Path(thing["name"] or "").name == (expected["name"] or thing["name"]))
         and set(expected["tests"]) <= named
+        and set(expected.get("places", ())) <= {side["place"] for side in finding["sides"]}
         and any(expected["advice"] in line for line in finding["advice"])
     )

@@ -1,7 +1,7 @@
 //! What to do about a finding: what removes the cause first, what only works around it last.
 
 use crate::finding::{Class, Finding};
-use crate::thing::Kind;
+use crate::thing::{By, Kind};
 
 /// Where nothing is to be changed in the tests.
 pub(crate) const FIX: &str = "or leave it as it is and tell outpace: `outpace doctor --fix`";
@@ -62,12 +62,21 @@ fn at(finding: &Finding) -> String {
 fn parallel(finding: &Finding) -> Vec<String> {
     let at = at(finding);
     let Some(thing) = &finding.on else {
-        return vec!["find what both use: a subprocess, a file that C code opens, a service".to_owned()];
+        return vec![
+            "find what both use: a service, a file that one of them only asks for, the machine's clock"
+                .to_owned(),
+        ];
     };
     let temporary = thing.name.starts_with("/tmp/")
         || thing.name.starts_with("/var/tmp/")
         || thing.name.starts_with("/dev/shm/");
     vec![match thing.kind {
+        Kind::Port if finding.by == By::Subprocess && !thing.name.starts_with('/') => {
+            format!("start the server on a port that the fixture `free_port` names{at}")
+        }
+        Kind::File | Kind::Tree | Kind::Listing if finding.by == By::Subprocess => {
+            format!("pass the program a path under `tmp_path`, or one with `worker_id` in it{at}")
+        }
         Kind::Database => format!(
             "roll back a transaction after each test; where the code opens its own connections, a database per worker: \
              a path under `tmp_path`, or with `worker_id` in its name{at}"

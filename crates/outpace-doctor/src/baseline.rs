@@ -12,7 +12,7 @@ impl<L: Lab> Examination<'_, L> {
     /// The run that everything is compared with; false if there is none.
     pub(crate) fn baseline(&mut self) -> Result<bool, L::Error> {
         self.trials.say("serially", false);
-        self.serial = self.trials.free(&Plan { record: true, ..Plan::default() })?;
+        self.serial = self.trials.free(&Plan { record: true, witness: true, ..Plan::default() })?;
         let serial = &self.serial;
         if let Some((what, message)) = serial.errors.first() {
             self.report.stopped = Some(format!("{what} cannot be collected: {message}"));
@@ -90,7 +90,8 @@ impl<L: Lab> Examination<'_, L> {
             .collect();
         self.trials.say("in reverse order", false);
         let backwards = passed.iter().rev().map(|(id, _)| id.clone()).collect();
-        self.reversed = self.trials.free(&Plan { record: true, ..Plan::serial(backwards) })?;
+        self.reversed = self.trials.free(&Plan { record: true, witness: true, ..Plan::serial(backwards) })?;
+        self.hear_the_kernel();
         let reversed_failed = self.reversed.failed().len();
         self.told("in reverse order", passed.len(), reversed_failed, self.reversed.seconds);
         self.collections();

@@ -52,13 +52,7 @@ impl<L: Lab> Examination<'_, L> {
     /// Whether a fixture that outlives its test has the thing; of what was not seen that is not known.
     fn lasts(&self, tests: &BTreeSet<&str>, on: Option<&Thing>) -> bool {
         let Some(on) = on else { return true };
-        let any = Touch {
-            thing: on.clone(),
-            mode: Mode::Write,
-            place: String::new(),
-            private: false,
-            lasting: false,
-        };
+        let any = Touch::of(on.clone());
         let reader = Touch { mode: Mode::Read, ..any.clone() };
         let is_it = |touch: &Touch| common(&any, touch).is_some() || common(touch, &reader).is_some();
         tests.iter().any(|id| self.touches_of(id).iter().any(|touch| touch.lasting && is_it(touch)))

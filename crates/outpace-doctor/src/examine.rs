@@ -42,6 +42,8 @@ pub(crate) struct Examination<'a, L: Lab> {
     pub(crate) serial: Round,
     pub(crate) reversed: Round,
     pub(crate) parallel: Vec<Round>,
+    /// What only the kernel saw a test touch.
+    pub(crate) witnessed: BTreeMap<String, Vec<Touch>>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) ruled_out: Vec<RuledOut>,
     /// Failing tests that nothing explains yet.
@@ -73,7 +75,7 @@ pub fn examine_pair<L: Lab>(
     lab: &mut L,
     options: &Options,
 ) -> Result<Result<Option<Finding>, String>, L::Error> {
-    let serial = lab.run(&Plan { record: true, ..Plan::default() })?;
+    let serial = lab.run(&Plan { record: true, witness: true, ..Plan::default() })?;
     let ids: Vec<String> = serial.tests.iter().map(|test| test.id.clone()).collect();
     let [first, second] = ids.as_slice() else {
         return Ok(Err(format!("--pair needs two tests, not {}\n{}", ids.len(), serial.tail)));
@@ -90,6 +92,7 @@ impl<'a, L: Lab> Examination<'a, L> {
             serial: Round::default(),
             reversed: Round::default(),
             parallel: Vec::new(),
+            witnessed: BTreeMap::new(),
             findings: Vec::new(),
             ruled_out: Vec::new(),
             open: Vec::new(),
@@ -149,7 +152,7 @@ impl<'a, L: Lab> Examination<'a, L> {
             .find_map(|test| test.failure.clone())
     }
 
-    /// Everything a test was seen to touch, in any run.
+    /// Everything a test was seen to touch, in any run, by whomever.
     pub(crate) fn touches_of(&self, id: &str) -> Vec<Touch> {
         let mut found: Vec<Touch> = Vec::new();
         for round in [&self.serial, &self.reversed].into_iter().chain(&self.parallel) {
@@ -159,6 +162,7 @@ impl<'a, L: Lab> Examination<'a, L> {
                 }
             }
         }
+        found.extend_from_slice(self.witnessed_of(id));
         found
     }
 

@@ -8,7 +8,7 @@ use crate::confirmed::Confirmed;
 use crate::faster::Faster;
 use crate::overrides::Override;
 use crate::record::Failure;
-use crate::thing::Thing;
+use crate::thing::{By, Thing};
 
 /// Why a test fails although it passes in the serial run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -130,6 +130,9 @@ pub struct Finding {
     pub tests: Vec<Involved>,
     /// Further tests that touch it.
     pub also: Vec<String>,
+    /// Who does it, if that is not the tests' Python code.
+    #[serde(skip)]
+    pub by: By,
     /// How sure it is.
     pub proof: Option<Proof>,
     /// What to do, the best first.
@@ -149,6 +152,7 @@ impl Finding {
             sides: Vec::new(),
             tests: Vec::new(),
             also: Vec::new(),
+            by: By::Python,
             proof: None,
             advice: Vec::new(),
             patch: None,

@@ -34,14 +34,15 @@ impl<L: Lab> Examination<'_, L> {
     fn unproven(&self) -> Vec<(String, String, Meeting)> {
         let mut found: Vec<(String, String, Meeting)> = Vec::new();
         for round in &self.parallel {
-            for (thing, users) in users(round) {
+            for (thing, users) in self.users(round) {
                 let known = found.iter().any(|(_, _, meeting)| same(&meeting.thing, &thing));
                 if known || self.is_explained(&thing) {
                     continue;
                 }
                 let Some((writer, _)) = users.iter().find(|(_, mode)| *mode == Mode::Write) else { continue };
                 for (other, _) in users.iter().filter(|(other, _)| other.lane != writer.lane) {
-                    let met = meetings(&writer.touches, &other.touches, false);
+                    let (theirs, others) = (self.all_of(round, &writer.id), self.all_of(round, &other.id));
+                    let met = meetings(&theirs, &others, false);
                     let Some(meeting) = met.into_iter().find(|meeting| same(&meeting.thing, &thing)) else {
                         continue;
                     };
@@ -57,6 +58,20 @@ impl<L: Lab> Examination<'_, L> {
         }
         found.sort_by_key(|(_, _, meeting)| (meeting.thing.kind == Kind::Listing, meeting.thing.kind));
         found
+    }
+
+    /// By thing, the tests that touched it; a database is a file.
+    fn users<'r>(&self, round: &'r Round) -> Users<'r> {
+        let mut users: Users<'_> = BTreeMap::new();
+        for test in round.tests.iter().filter(|test| test.outcome == Outcome::Passed) {
+            let touches = test.touches.iter().chain(self.witnessed_of(&test.id));
+            for touch in touches.filter(|touch| !touch.private) {
+                let kind = if touch.thing.kind == Kind::Database { Kind::File } else { touch.thing.kind };
+                let thing = Thing { kind, name: touch.thing.name.clone() };
+                users.entry(thing).or_default().push((test, touch.mode));
+            }
+        }
+        users
     }
 
     fn is_explained(&self, thing: &Thing) -> bool {
@@ -76,18 +91,6 @@ impl<L: Lab> Examination<'_, L> {
 }
 
 type Users<'a> = BTreeMap<Thing, Vec<(&'a Test, Mode)>>;
-
-/// By thing, the tests that touched it; a database is a file.
-fn users(round: &Round) -> Users<'_> {
-    let mut users: Users<'_> = BTreeMap::new();
-    for test in round.tests.iter().filter(|test| test.outcome == Outcome::Passed) {
-        for touch in test.touches.iter().filter(|touch| !touch.private) {
-            let kind = if touch.thing.kind == Kind::Database { Kind::File } else { touch.thing.kind };
-            users.entry(Thing { kind, name: touch.thing.name.clone() }).or_default().push((test, touch.mode));
-        }
-    }
-    users
-}
 
 fn same(one: &Thing, other: &Thing) -> bool {
     let file = |kind| matches!(kind, Kind::File | Kind::Database);

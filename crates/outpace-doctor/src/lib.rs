@@ -4,7 +4,8 @@
 //! parallel, only alone, after others, or now and then; on what two tests meet; what is to be done. It starts no process,
 //! reads no file and no clock, so that everything it concludes can be tested with a lab that is made up.
 //!
-//! - `record`: a run's plan and what comes back; `thing`: what tests share, and when two meet on it.
+//! - `record`: a run's plan and what comes back; `thing`: what tests share, and when two meet on it;
+//!   `witnessed`: what the kernel adds to it.
 //! - `pairings`, `shrink`: who runs beside whom; the smallest set of tests that still shows something.
 //! - `examine`, `baseline`, `trials`, `order`, `parallel`, `latent`: the course of an examination.
 //! - `conclude`, `finding`, `advice`, `overrides`, `confirmed`: what it concludes.
@@ -34,6 +35,7 @@ mod shrink;
 mod thing;
 mod trials;
 mod wins;
+mod witnessed;
 
 pub use advice::advice;
 pub use confirmed::Confirmed;
@@ -50,5 +52,6 @@ pub use pairings::deal;
 pub use record::{Costs, Failure, Names, Outcome, Plan, Round, Test, assemble};
 pub use screen::{Shell, screen};
 pub use shrink::shrink;
-pub use thing::{Kind, Left, Meeting, Mode, Thing, Touch, common, meetings};
+pub use thing::{By, Deed, Kind, Left, Meeting, Mode, Thing, Touch, common, meetings};
 pub use wins::Win;
+pub use witnessed::{Seen, Witnessed, deeds, shared};

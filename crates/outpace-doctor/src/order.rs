@@ -165,16 +165,17 @@ impl<L: Lab> Examination<'_, L> {
         }
         for other in set.iter().rev() {
             let met = meetings(&self.touches_of(other), &self.touches_of(id), true);
-            let mut met: Vec<_> = met.into_iter().filter(|meeting| meeting.first.0 == Mode::Write).collect();
+            let mut met: Vec<_> =
+                met.into_iter().filter(|meeting| meeting.first.mode == Mode::Write).collect();
             met.sort_by_key(|meeting| meeting.thing.kind);
             if let Some(meeting) = met.into_iter().next() {
                 let first = Side {
                     id: other.clone(),
                     does: "writes and leaves it".to_owned(),
-                    place: meeting.first.1,
+                    place: meeting.first.place,
                 };
-                let does = if meeting.second.0 == Mode::Write { "uses it" } else { "reads it" };
-                let second = Side { id: id.to_owned(), does: does.to_owned(), place: meeting.second.1 };
+                let does = if meeting.second.mode == Mode::Write { "uses it" } else { "reads it" };
+                let second = Side { id: id.to_owned(), does: does.to_owned(), place: meeting.second.place };
                 return Ok((Some(meeting.thing), vec![first, second]));
             }
         }

@@ -3,7 +3,7 @@
 use crate::examine::{Examination, Lab, by_id};
 use crate::finding::{Class, Finding, Involved, Proof, Reproduction, RuledOut, Side};
 use crate::record::{Outcome, Plan, Test};
-use crate::thing::{Kind, Meeting, Mode, Thing, common, meetings};
+use crate::thing::{By, Deed, Kind, Meeting, Mode, Thing, Touch, common, meetings};
 
 /// So many suspects are run beside a failing test.
 const SUSPECTS: usize = 4;
@@ -61,7 +61,7 @@ impl<L: Lab> Examination<'_, L> {
                 finding.sides = vec![side(&other), side(id)];
                 finding.proof = Some(beside.proof);
                 finding.note =
-                    Some("what they share was not seen: code in C or a subprocess touches it".to_owned());
+                    Some("what they share was not seen, neither from Python nor from the kernel".to_owned());
                 self.findings.push(finding);
                 return Ok(true);
             }
@@ -104,7 +104,8 @@ impl<L: Lab> Examination<'_, L> {
             };
             for other in round.tests.iter().filter(|other| other.lane != victim.lane && other.id != id) {
                 // Only what the other one touched in that round: a name may hold its process id.
-                for meeting in meetings(&other.touches, &touched, false) {
+                let theirs = [&other.touches, self.witnessed_of(&other.id)].concat();
+                for meeting in meetings(&theirs, &touched, false) {
                     let score = score(&meeting, overlap(other, victim), &text);
                     match found
                         .iter_mut()
@@ -127,10 +128,10 @@ impl<L: Lab> Examination<'_, L> {
         meeting: &Meeting,
         beside: crate::trials::Beside,
     ) -> Finding {
-        let side = |id: &str, (mode, place): &(Mode, String)| Side {
+        let side = |id: &str, deed: &Deed| Side {
             id: id.to_owned(),
-            does: verb(meeting.thing.kind, *mode).to_owned(),
-            place: place.clone(),
+            does: format!("{}{}", verb(meeting.thing.kind, deed.mode), who(deed.by)),
+            place: deed.place.clone(),
         };
         let mut sides = vec![side(one, &meeting.first), side(other, &meeting.second)];
         if beside.failed.iter().all(|(id, _)| id == one) {
@@ -144,6 +145,7 @@ impl<L: Lab> Examination<'_, L> {
             on: Some(meeting.thing.clone()),
             sides,
             tests,
+            by: meeting.first.by.max(meeting.second.by),
             proof: Some(beside.proof),
             ..Finding::of(Class::ParallelOnly)
         }
@@ -174,14 +176,8 @@ impl<L: Lab> Examination<'_, L> {
         let mut found = Vec::new();
         for test in &self.serial.tests {
             let touched = self.touches_of(&test.id).iter().any(|touch| {
-                let writer = crate::Touch {
-                    thing: thing.clone(),
-                    mode: Mode::Write,
-                    place: String::new(),
-                    private: false,
-                    lasting: false,
-                };
-                let reader = crate::Touch { mode: Mode::Read, ..writer.clone() };
+                let writer = Touch::of(thing.clone());
+                let reader = Touch { mode: Mode::Read, ..writer.clone() };
                 !touch.private && (common(&writer, touch).is_some() || common(touch, &reader).is_some())
             });
             if touched {
@@ -277,7 +273,7 @@ fn score(meeting: &Meeting, overlap: f64, failure: &str) -> i32 {
     if overlap > 0.0 {
         score += 40;
     }
-    if meeting.first.0 == Mode::Write {
+    if meeting.first.mode == Mode::Write {
         score += 15;
     }
     let name = meeting.thing.name.rsplit('/').next().unwrap_or_default();
@@ -292,6 +288,14 @@ fn score(meeting: &Meeting, overlap: f64, failure: &str) -> i32 {
         _ => false,
     };
     score + if hint { 50 } else { 0 }
+}
+
+fn who(by: By) -> &'static str {
+    match by {
+        By::Python => "",
+        By::Subprocess => ", in a subprocess",
+        By::Unseen => ", in C code, a thread or another process",
+    }
 }
 
 fn verb(kind: Kind, mode: Mode) -> &'static str {

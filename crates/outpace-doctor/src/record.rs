@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::faster::{Resource, WorkerMemory};
 use crate::thing::{Left, Thing, Touch};
+use crate::witnessed::Witnessed;
 
 /// What one run of pytest is to do.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -24,6 +25,8 @@ pub struct Plan {
     pub slowed: bool,
     /// What to put back before the last test of the lane.
     pub undo: Vec<Thing>,
+    /// Whether somebody looks at what the kernel tells, and is to be told which test runs.
+    pub witness: bool,
     /// Whether to read what workers have in memory.
     pub memory: bool,
     /// Whether to collect only the files that the lanes name.
@@ -110,6 +113,8 @@ pub struct Round {
     pub errors: Vec<(String, String)>,
     /// pytest's exit code; none if it was killed.
     pub exit: Option<i32>,
+    /// What the kernel saw of the tests.
+    pub witnessed: Vec<Witnessed>,
     /// What was still changed when every fixture was torn down.
     pub left_for_good: Vec<Thing>,
     /// Wall time.
@@ -185,7 +190,8 @@ pub struct Names {
 }
 
 impl Names {
-    fn usual(&self, text: &str) -> String {
+    /// As people know it: under the usual folder for temporary files.
+    pub fn usual(&self, text: &str) -> String {
         if self.temporary.0.is_empty() {
             text.to_owned()
         } else {

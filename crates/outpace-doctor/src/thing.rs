@@ -93,6 +93,36 @@ pub struct Touch {
     /// Whether a fixture did that outlives the test.
     #[serde(default)]
     pub lasting: bool,
+    /// Who did.
+    #[serde(default)]
+    pub by: By,
+}
+
+/// Who touched something for a test.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// Its Python code: an audit event told.
+    #[default]
+    Python,
+    /// The kernel told, and the test has started a subprocess.
+    Subprocess,
+    /// The kernel told, and nothing is known of a subprocess: C code, a thread, somebody else.
+    Unseen,
+}
+
+impl Touch {
+    /// Somebody writes it.
+    pub(crate) fn of(thing: Thing) -> Self {
+        Self {
+            thing,
+            mode: Mode::Write,
+            place: String::new(),
+            private: false,
+            lasting: false,
+            by: By::Python,
+        }
+    }
 }
 
 /// A test left something changed.
@@ -111,10 +141,27 @@ pub struct Left {
 pub struct Meeting {
     /// What they met on.
     pub thing: Thing,
-    /// What the first did, and where.
-    pub first: (Mode, String),
-    /// What the second did, and where.
-    pub second: (Mode, String),
+    /// What the first did.
+    pub first: Deed,
+    /// What the second did.
+    pub second: Deed,
+}
+
+/// What one of two that met did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// How it touched the thing.
+    pub mode: Mode,
+    /// File and line.
+    pub place: String,
+    /// Who did.
+    pub by: By,
+}
+
+impl From<&Touch> for Deed {
+    fn from(touch: &Touch) -> Self {
+        Self { mode: touch.mode, place: touch.place.clone(), by: touch.by }
+    }
 }
 
 /// All meetings of two tests, from what each touched; things of a worker's own only where `private` counts.
@@ -130,20 +177,16 @@ pub fn meetings(first: &[Touch], second: &[Touch], private: bool) -> Vec<Meeting
                 Some(known) => {
                     // Of a port the two that bind it, of anything else who writes and who reads.
                     let both_write = matches!(known.thing.kind, Kind::Port | Kind::Server);
-                    if one.mode > known.first.0 {
-                        known.first = (one.mode, one.place.clone());
+                    if one.mode > known.first.mode {
+                        known.first = one.into();
                     }
-                    if both_write && other.mode > known.second.0
-                        || !both_write && known.first.0 == Mode::Write && other.mode < known.second.0
+                    if both_write && other.mode > known.second.mode
+                        || !both_write && known.first.mode == Mode::Write && other.mode < known.second.mode
                     {
-                        known.second = (other.mode, other.place.clone());
+                        known.second = other.into();
                     }
                 }
-                None => found.push(Meeting {
-                    thing,
-                    first: (one.mode, one.place.clone()),
-                    second: (other.mode, other.place.clone()),
-                }),
+                None => found.push(Meeting { thing, first: one.into(), second: other.into() }),
             }
         }
     }

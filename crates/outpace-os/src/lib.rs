@@ -12,6 +12,7 @@ compile_error!("outpace-os supports Linux only: it needs memfd, subreapers and t
 
 mod board;
 mod cgroup;
+mod changes;
 mod cpu;
 mod exec;
 mod fence;
@@ -21,6 +22,7 @@ mod load;
 mod memory;
 mod messages;
 mod native;
+mod ports;
 mod proc;
 mod process_tree;
 mod reap;
@@ -33,6 +35,7 @@ mod terminal;
 mod usage;
 
 pub use board::{Board, LANE_BYTES, NO_LIMIT, RING_BYTES, STAND_STILL, TELL_TASKS, monotonic_seconds};
+pub use changes::{Change, Folders, What};
 pub use cpu::{UsableCpus, usable_cpus};
 pub use fence::{fence, fence_registered};
 pub use inherited::{inherited_socket, lead_own_group, user_id};
@@ -46,8 +49,9 @@ pub use messages::{
     set_nonblocking,
 };
 pub use native::native_state;
+pub use ports::{Bound, Ports, sockets_of};
 pub use proc::{ProcessFacts, facts, oom_kills};
-pub use process_tree::{TreeUsage, children, descendants, tree_usage};
+pub use process_tree::{TreeUsage, children, descendants, tree, tree_usage};
 pub use reap::{Exit, become_subreaper, from_wait_status, has_children, reap};
 pub use service::{
     SIGCONT, SIGTSTP, drain, ignored_signals, is_shared, leave_terminal, lock_now, watch_for_its_end,

@@ -34,6 +34,24 @@ pub fn descendants(of: Pid) -> Vec<Pid> {
     found
 }
 
+/// The same as [`descendants`], from the kernel's lists of children where it has them: it takes as long as there are
+/// processes below, not as there are in the machine.
+pub fn tree(of: Pid) -> Vec<Pid> {
+    let mut found = Vec::new();
+    let mut rest = vec![of];
+    while let Some(pid) = rest.pop() {
+        let Some(children) = children_by_thread(&pid.to_string()) else {
+            if pid == of {
+                return descendants(of);
+            }
+            continue;
+        };
+        found.extend(&children);
+        rest.extend(children);
+    }
+    found
+}
+
 /// What a process and everything below it has used of the CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TreeUsage {

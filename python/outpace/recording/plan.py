@@ -25,6 +25,7 @@ class Plan:
     undo: list[tuple[str, str]] = field(default_factory=list)
     bare: bool = False
     narrow: bool = False
+    witness: bool = False
     memory: bool = False
     timeout: float = 0.0
 

@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from . import circumstances, places, state, surroundings, touches, watch
+from . import circumstances, marks, places, state, surroundings, touches, watch
 from .plan import Journal, Plan
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Recorder:
         self.meeting = circumstances.Meeting(plan.folder, len(lengths)) if plan.together else None
         # A worker is watched from outside; a serial run has to watch itself.
         self.watch = watch.Watch(plan.folder, plan.timeout) if plan.timeout and not self.worker else None
+        self.marks = marks.Marks(plan.folder) if plan.witness else None
         self._stack = ExitStack()
         self._start = self._cpu = 0.0
         self._basetemp = ""
@@ -63,6 +64,8 @@ class Recorder:
             self._stack.enter_context(circumstances.slowed())
         if self.state is not None:
             self.state.look()
+        if self.marks is not None:
+            self.marks.begin(self.order)
         if plan.record:
             touches.start(self.project)
         self._start = time.monotonic()
@@ -71,6 +74,7 @@ class Recorder:
     def end(self, item: pytest.Item) -> None:
         stop, cpu = time.monotonic(), time.process_time() - self._cpu
         touched = touches.stop() if self.plan.record else []
+        commands = touches.commands() if self.marks is not None else []
         self._stack.close()
         left: list[dict[str, Any]] = []
         if self.state is not None and self.plan.record:
@@ -93,6 +97,7 @@ class Recorder:
                 else {}
             ),
             **({"left": left} if left else {}),
+            **({"commands": commands} if commands else {}),
             **(self.costs.of_fixtures() if self.costs is not None else {}),
         )
         self.order += 1
@@ -101,6 +106,10 @@ class Recorder:
         """After the last fixture is torn down: what is left of the changes now is left for good."""
         if self.watch is not None:
             self.watch.close()
+        if self.marks is not None:
+            self.marks.close()
+            self._is_private("")
+            self.journal.write(id="", temporary=self._basetemp)
         if self.state is not None and self.surroundings is not None and self.plan.record:
             left = [*self.state.since_start(), *self.surroundings.since_start()]
             self.journal.write(id="", left=[{"kind": kind, "name": name} for kind, name in left])

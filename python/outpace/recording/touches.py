@@ -1,7 +1,7 @@
 """What the running test touches that other processes could touch too, from Python's audit events.
 
 Each thing is noted once per way of touching it, with the first place in the project's own code that did. Code in C and
-subprocesses raise no audit events: what they open is not seen.
+subprocesses raise no audit events: of these only the command is noted, the rest is the kernel's to tell.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _FILES = (".pyc", ".pyo", ".coverage")
 # Servers that tests share without one of them having started it.
 _DATABASES = {1433, 1521, 3306, 5432, 5672, 6379, 9042, 9200, 11211, 27017}
 _MOST = 2000
+_MOST_COMMANDS = 50
+_LONGEST_COMMAND = 2000
 
 _project: Project | None = None
 # How many processes were started, as far as Python knows.
@@ -32,6 +34,8 @@ processes = 0
 # How many fixtures that outlive their test are being set up.
 _outliving = 0
 _found: dict[tuple[str, str, str], dict[str, Any]] = {}
+# What was started, and where.
+_commands: list[dict[str, str]] = []
 _installed = False
 # Absolute paths that are asked for often and of which nothing is noted.
 _not_worth: set[str] = set()
@@ -50,6 +54,7 @@ def install() -> None:
 def start(project: Project) -> None:
     global _project
     _found.clear()
+    _commands.clear()
     _project = project
 
 
@@ -68,6 +73,11 @@ def stop() -> list[dict[str, Any]]:
     global _project
     _project = None
     return list(_found.values())
+
+
+def commands() -> list[dict[str, str]]:
+    """What the test started, and where in the project's own code."""
+    return list(_commands)
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
@@ -235,6 +245,27 @@ def _popen(*_: Any) -> None:
     _note("process", "", WRITE)
 
 
+def _subprocess(executable: Any, args: Any, *_: Any) -> None:
+    global processes
+    processes += 1
+    _note("process", "", WRITE)
+    _command(args if isinstance(args, (list, tuple)) else [args])
+
+
+def _system(command: Any) -> None:
+    global processes
+    processes += 1
+    _note("process", "", WRITE)
+    _command([command])
+
+
+def _command(words: Any) -> None:
+    place = _project.place_of_frame(sys._getframe(3)) if _project is not None else None
+    if place is not None and len(_commands) < _MOST_COMMANDS:
+        text = " ".join(os.fsdecode(word) for word in words)
+        _commands.append({"place": place, "command": text[:_LONGEST_COMMAND]})
+
+
 _LISTENERS: dict[str, Callable[..., None]] = {
     "open": _open,
     "os.remove": _remove,
@@ -255,10 +286,11 @@ _LISTENERS: dict[str, Callable[..., None]] = {
     "os.putenv": _putenv,
     "os.unsetenv": _putenv,
     "os.chdir": _chdir,
-    "subprocess.Popen": _popen,
+    "subprocess.Popen": _subprocess,
+    "os.system": _system,
     "os.fork": _popen,
     "os.forkpty": _popen,
-    "os.posix_spawn": _popen,
+    "os.posix_spawn": _subprocess,
 }
 
 

@@ -1,4 +1,4 @@
-use outpace_doctor::{Kind, Mode, Thing, Touch, common, meetings};
+use outpace_doctor::{By, Kind, Mode, Thing, Touch, common, meetings};
 use proptest::prelude::*;
 
 fn touch(kind: Kind, name: &str, mode: Mode, line: u32) -> Touch {
@@ -8,6 +8,7 @@ fn touch(kind: Kind, name: &str, mode: Mode, line: u32) -> Touch {
         place: format!("a.py:{line}"),
         private: false,
         lasting: false,
+        by: By::Python,
     }
 }
 
@@ -58,14 +59,14 @@ fn who_writes_and_who_reads_are_named() {
     let reader = [touch(Kind::File, "/f", Mode::Write, 3), touch(Kind::File, "/f", Mode::Read, 4)];
     let met = meetings(&writer, &reader, false);
     assert_eq!(met.len(), 1);
-    assert_eq!((met[0].first.1.as_str(), met[0].second.1.as_str()), ("a.py:2", "a.py:4"));
+    assert_eq!((met[0].first.place.as_str(), met[0].second.place.as_str()), ("a.py:2", "a.py:4"));
 }
 
 #[test]
 fn of_a_port_the_two_that_bind_it_are_named() {
     let one = [touch(Kind::Port, "80", Mode::Write, 1), touch(Kind::Port, "80", Mode::Read, 2)];
     let met = meetings(&one, &one, false);
-    assert_eq!((met[0].first.1.as_str(), met[0].second.1.as_str()), ("a.py:1", "a.py:1"));
+    assert_eq!((met[0].first.place.as_str(), met[0].second.place.as_str()), ("a.py:1", "a.py:1"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
-use outpace_doctor::{Failure, Kind, Lab, Left, Mode, Outcome, Plan, Round, Test, Thing, Touch};
+use outpace_doctor::{By, Failure, Kind, Lab, Left, Mode, Outcome, Plan, Round, Test, Thing, Touch};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Spec {
@@ -102,6 +102,7 @@ fn ran(spec: &Spec, lane: usize, number: usize, fails: bool) -> Test {
             place: "t.py:1".to_owned(),
             private: false,
             lasting: false,
+            by: By::Python,
         }
     };
     Test {

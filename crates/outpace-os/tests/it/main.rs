@@ -7,6 +7,7 @@
 )]
 
 mod board;
+mod changes;
 mod fence;
 mod inherited;
 mod limits;

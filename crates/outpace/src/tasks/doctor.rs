@@ -3,8 +3,11 @@
 //! Options, files and exit code. What is run and what follows from it is decided in `outpace-doctor`; `lab` runs pytest.
 
 mod apply;
+mod attributed;
 mod lab;
 mod remember;
+mod watched;
+mod witness;
 mod workshop;
 
 use std::ffi::OsString;

@@ -17,6 +17,8 @@ use crate::error::CommandError;
 use crate::launch::entry;
 use crate::tasks::waiting::{Waited, Waiting, group_of};
 
+use super::attributed::{Places, attributed};
+use super::witness::{Testimony, Witness};
 use super::workshop::Workshop;
 
 const TAIL_LINES: usize = 15;
@@ -37,6 +39,8 @@ pub(super) struct Pytest {
     about: Value,
     has_progress: bool,
     machine: Machine,
+    /// That not all could be seen was said.
+    has_told: bool,
 }
 
 impl Pytest {
@@ -60,6 +64,7 @@ impl Pytest {
             about: Value::Null,
             has_progress: false,
             machine: machine(),
+            has_told: false,
         })
     }
 
@@ -166,7 +171,37 @@ impl Pytest {
         }
     }
 
-    fn read(&mut self, folder: &Path, code: Option<i32>, seconds: f64) -> io::Result<Round> {
+    /// The project's folder, as far as it is known, and that of temporary files.
+    fn near(&self) -> Vec<PathBuf> {
+        let mut found = vec![self.workshop.temporary()];
+        found.extend(std::env::current_dir().ok());
+        found.extend(self.about["root"].as_str().map(PathBuf::from));
+        found
+    }
+
+    fn witness(&mut self, folder: &Path) -> Option<Witness> {
+        match Witness::start(folder, &self.near()) {
+            Ok(witness) => Some(witness),
+            Err(error) => {
+                self.cannot_see(&format!("is not seen: inotify: {error}"));
+                None
+            }
+        }
+    }
+
+    fn cannot_see(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.has_told, true) {
+            self.say(&format!("What subprocesses and C code write {why}"), true);
+        }
+    }
+
+    fn read(
+        &mut self,
+        folder: &Path,
+        code: Option<i32>,
+        seconds: f64,
+        testimony: Option<&Testimony>,
+    ) -> io::Result<Round> {
         let mut phases = String::new();
         let mut recorded = String::new();
         let mut collected = Vec::new();
@@ -199,6 +234,14 @@ impl Pytest {
             ),
         };
         let mut round = assemble(phases.lines(), recorded.lines(), &names);
+        if let Some(testimony) = testimony {
+            let near = self.near();
+            let places = Places { root: &self.root(), near: &near, names: &names };
+            round.witnessed = attributed(testimony, &recorded, &places);
+            if testimony.is_partial {
+                self.cannot_see("was seen in part only: too many folders, or too much at once");
+            }
+        }
         round.collected = collected;
         round.costs = costs;
         round.memory = memory(folder);
@@ -217,10 +260,17 @@ impl Lab for Pytest {
 
     fn run(&mut self, plan: &Plan) -> Result<Round, CommandError> {
         let folder = self.workshop.next()?;
+        let mut command = self.command(plan, &folder)?;
+        let witness = if plan.witness { self.witness(&folder) } else { None };
         let begin = Instant::now();
-        let mut child = self.start(&mut self.command(plan, &folder)?)?;
+        let mut child = self.start(&mut command)?;
+        if let Some(witness) = &witness {
+            witness.attend(group_of(&child));
+        }
         let code = self.wait(&mut child)?;
-        Ok(self.read(&folder, code, begin.elapsed().as_secs_f64())?)
+        let seconds = begin.elapsed().as_secs_f64();
+        let testimony = witness.map(Witness::end);
+        Ok(self.read(&folder, code, seconds, testimony.as_ref())?)
     }
 
     fn machine(&self) -> Machine {

@@ -1,0 +1,15 @@
+import subprocess
+
+SCRIPT = """
+set -e
+mkdir "$TMPDIR/build"
+echo docs > "$TMPDIR/build/out"
+sleep 0.1
+cat "$TMPDIR/build/out"
+rm -r "$TMPDIR/build"
+"""
+
+
+def test_docs():
+    done = subprocess.run(["sh", "-c", SCRIPT], capture_output=True, text=True)
+    assert done.stdout.strip() == "docs", done.stderr
