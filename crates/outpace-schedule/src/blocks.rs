@@ -38,6 +38,10 @@ pub(crate) struct Blocks {
     classes: Vec<Class>,
     bound: BTreeMap<WorkerIndex, (usize, Block)>,
     pending: usize,
+    /// How many items those units have that have several.
+    sizes: BTreeMap<u32, usize>,
+    /// On which worker such a unit has begun. What is left of it is for that one, as long as it lives.
+    owners: BTreeMap<u32, WorkerIndex>,
 }
 
 impl Blocks {
@@ -53,7 +57,9 @@ impl Blocks {
             class.waiting[place].items.push_back(item);
             class.items += 1;
             blocks.pending += 1;
+            *blocks.sizes.entry(fact.unit).or_default() += 1;
         }
+        blocks.sizes.retain(|_, size| *size > 1);
         blocks
     }
 
@@ -107,7 +113,8 @@ impl Blocks {
     ) -> Option<ItemIndex> {
         if !self.bound.contains_key(&worker) {
             let class = self.choose(worker, wanted, holdings, facts)?;
-            let block = self.classes[class].waiting.pop_front()?;
+            let place = self.classes[class].waiting.iter().position(|block| self.is_for(worker, block))?;
+            let block = self.classes[class].waiting.remove(place)?;
             self.classes[class].items -= block.items.len();
             self.count_overtaking(class, facts);
             self.bound.insert(worker, (class, block));
@@ -116,7 +123,10 @@ impl Blocks {
         let (_, block) = self.bound.get_mut(&worker)?;
         let mut taken = Vec::with_capacity(1);
         block.items.fill(&mut taken, 1);
-        let is_over = block.items.is_empty();
+        let (unit, is_over) = (block.unit, block.items.is_empty());
+        if self.sizes.contains_key(&unit) {
+            self.owners.insert(unit, worker);
+        }
         holdings.grant(worker, &taken, facts);
         if is_over {
             self.bound.remove(&worker);
@@ -138,18 +148,46 @@ impl Blocks {
             }
             let class = &mut self.classes[fact.class];
             class.items += 1;
-            match class.waiting.iter_mut().find(|block| block.unit == fact.unit) {
-                Some(block) => block.items.push_front(item),
-                None => {
-                    class.waiting.push_front(Block { unit: fact.unit, items: [item].into_iter().collect() });
-                }
-            }
+            let place = class.waiting.iter().position(|block| block.unit == fact.unit).unwrap_or_else(|| {
+                class.waiting.push_front(Block { unit: fact.unit, items: Runs::default() });
+                0
+            });
+            let block = &mut class.waiting[place];
+            block.items.push_front(item);
+            let waiting = block.items.len();
+            self.note_untouched(fact.unit, waiting);
         }
     }
 
-    /// The worker keeps no unit: what is left of it is anybody's.
+    /// A unit all of which waits has not begun.
+    fn note_untouched(&mut self, unit: u32, waiting: usize) {
+        if self.sizes.get(&unit) == Some(&waiting) {
+            self.owners.remove(&unit);
+        }
+    }
+
+    /// What has run is to run again: by whomever.
+    pub(crate) fn requeue(&mut self, item: ItemIndex, facts: &Facts) {
+        if let Some(fact) = facts.get(item) {
+            self.owners.remove(&fact.unit);
+        }
+        self.put_back(&[item], facts);
+    }
+
+    /// The worker is gone.
+    pub(crate) fn remove_worker(&mut self, worker: WorkerIndex) {
+        self.unbind(worker);
+        self.owners.retain(|_, owner| *owner != worker);
+    }
+
+    fn is_for(&self, worker: WorkerIndex, block: &Block) -> bool {
+        self.owners.get(&block.unit).is_none_or(|owner| *owner == worker)
+    }
+
+    /// The worker holds nothing of a unit: what is left of it waits, for this worker where it has begun.
     pub(crate) fn unbind(&mut self, worker: WorkerIndex) {
         if let Some((class, block)) = self.bound.remove(&worker) {
+            self.note_untouched(block.unit, block.items.len());
             self.classes[class].items += block.items.len();
             self.classes[class].waiting.push_front(block);
         }
@@ -163,8 +201,9 @@ impl Blocks {
         facts: &Facts,
     ) -> Option<usize> {
         let at_work = holdings.class_at_work(worker, facts);
-        let mut order: Vec<usize> =
-            (0..self.classes.len()).filter(|class| !self.classes[*class].waiting.is_empty()).collect();
+        let has_some =
+            |class: &usize| self.classes[*class].waiting.iter().any(|block| self.is_for(worker, block));
+        let mut order: Vec<usize> = (0..self.classes.len()).filter(has_some).collect();
         order.sort_by_cached_key(|&class| {
             let impatient = self.classes[class].overtaken.max(PATIENCE);
             (Reverse(impatient), at_work != Some(class), Reverse(self.load(class, facts)), class)

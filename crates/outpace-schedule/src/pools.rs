@@ -32,6 +32,14 @@ impl Pool {
         self.serial.prepend(&serial);
         self.blocks.put_back(&others, facts);
     }
+
+    fn requeue(&mut self, item: ItemIndex, facts: &Facts) {
+        if facts.get(item).is_some_and(|fact| fact.serial) {
+            self.serial.prepend(&[item]);
+        } else {
+            self.blocks.requeue(item, facts);
+        }
+    }
 }
 
 /// All pools of a run.
@@ -65,12 +73,12 @@ impl Pools {
     pub(crate) fn remove_worker(&mut self, worker: WorkerIndex, unstarted: &[ItemIndex], facts: &Facts) {
         match self {
             Self::Shared(pool) => {
-                pool.blocks.unbind(worker);
+                pool.blocks.remove_worker(worker);
                 pool.put_back(unstarted, facts);
             }
             Self::Own { by_worker, legacies } => {
                 let Some(mut pool) = by_worker.remove(&worker) else { return };
-                pool.blocks.unbind(worker);
+                pool.blocks.remove_worker(worker);
                 pool.put_back(unstarted, facts);
                 if pool.pending() > 0 {
                     legacies.push_back(pool);
@@ -96,7 +104,7 @@ impl Pools {
     /// Runs an item again. In `each` nothing is.
     pub(crate) fn requeue(&mut self, item: ItemIndex, facts: &Facts) {
         if let Self::Shared(pool) = self {
-            pool.put_back(&[item], facts);
+            pool.requeue(item, facts);
         }
     }
 

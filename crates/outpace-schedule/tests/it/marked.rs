@@ -172,3 +172,24 @@ fn under_a_scheduler_of_the_projects_own_a_serial_test_waits_for_its_turn() {
     calls.finish(0, 1);
     assert_eq!(calls.ask(1), [3]);
 }
+
+/// Found by `outpace doctor` in a run on a busy machine: the last of a chain went to another worker.
+#[test]
+fn what_is_left_of_a_chain_is_for_the_worker_that_began_it() {
+    let chain = |item| (item, Mark { chain: Some(0), ..Mark::default() });
+    let mut calls = Calls::new(&marked(DistMode::Load, &[4], 2, [0, 1, 2].map(chain)));
+    assert_eq!((calls.ask(0), calls.ask(1)), (vec![0], vec![3]));
+    calls.give_back(0, [0]);
+    calls.tear_down(0);
+    assert_eq!(calls.ask(1), [0], "nothing of it has begun");
+    calls.finish(1, 3);
+    calls.finish(1, 0);
+    assert_eq!(calls.ask(1), [1]);
+    calls.finish(1, 1);
+    calls.tear_down(1);
+    assert_eq!((calls.ask(0), calls.ask(1)), (vec![], vec![2]), "while it was idle");
+    calls.give_back(1, [2]);
+    assert_eq!((calls.ask(0), calls.ask(1)), (vec![], vec![2]), "handed back");
+    calls.remove(1, [2]);
+    assert_eq!(calls.ask(0), [2], "unless that is gone");
+}

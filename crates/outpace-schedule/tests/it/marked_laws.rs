@@ -64,7 +64,7 @@ proptest! {
         world.finish();
     }
 
-    /// Where no worker dies and nothing is handed back.
+    /// Where no worker dies, whatever is handed back.
     #[test]
     fn a_chain_runs_on_one_worker_in_collection_order(
         plan in any_plan(),

@@ -22,7 +22,7 @@ pub(crate) enum Step {
 impl Step {
     /// Nothing that was granted is lost or handed back.
     pub(crate) fn is_calm(&self) -> bool {
-        !matches!(self, Self::GiveBack(_) | Self::Die(..))
+        !matches!(self, Self::Die(..))
     }
 }
 
