@@ -15,6 +15,9 @@ def test_the_first_change_is_named(lab: Lab) -> None:
     lab.write("conftest.py", "A = 2\n")
     assert lab.run().note == "warm: none yet (conftest.py changed)"
     lab.settle()
+    lab.write("test_it.py", "import os\ndef test_that(): pass\n")
+    assert lab.run().note == "warm: collected up to test_it.py (test_it.py changed)"
+    lab.settle()
     lab.write("test_it.py", "def test_that(): pass\n")
     assert lab.run().note == "warm: configured (test_it.py changed)"
 

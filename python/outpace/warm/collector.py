@@ -7,6 +7,7 @@ does. Neither runs a test.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -233,6 +234,7 @@ class Collected:
         """Fork templates that collect the rest; returns in each of these. ``child`` goes on without this process."""
         self._starter.enter(control)
         self._starter.waiter.add_child(child)
+        gc.freeze()  # what is there is shared with runs, as long as nobody looks through it
         run = self._next_run()
         worker.begins(run.given, (run.payload, run.board_fd))
         self._enter(worker, run)

@@ -29,7 +29,11 @@ def install() -> None:
 
 def enter(streams: Mapping[int, int]) -> None:
     """As a run: these are the real ones, by number; they are closed."""
+    global _log
     _flush()
+    if _log >= 0:
+        os.close(_log)  # that is for layers
+        _log = -1
     copies: dict[int, list[int]] = {number: [] for number in streams}
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
