@@ -89,15 +89,15 @@ class Watching:
 
 
 def _is_kept(process: psutil.Process) -> bool:
-    """The server, and its processes that are no run's: those that have no coordinator's or controller's descriptors."""
+    """The server, and its layers."""
     try:
         command = process.cmdline()
         if "__serve" in command:
             return True
         if "__coordinate" in command or "watch" in command:
             return False
-        # Layers have memory in place of a terminal, runs their caller's streams.
-        return "memfd" in os.readlink(f"/proc/{process.pid}/fd/2") and os.getpgid(process.pid) > 0
+        # Layers have the server's log, runs their caller's streams.
+        return any(Path(each.path).name == "log" for each in process.open_files())
     except (psutil.Error, OSError):
         return True
 
