@@ -166,12 +166,11 @@ impl Blocks {
         }
     }
 
-    /// What has run is to run again: by whomever.
-    pub(crate) fn requeue(&mut self, item: ItemIndex, facts: &Facts) {
+    /// The item has run, and is to run again: by whomever.
+    pub(crate) fn release(&mut self, item: ItemIndex, facts: &Facts) {
         if let Some(fact) = facts.get(item) {
             self.owners.remove(&fact.unit);
         }
-        self.put_back(&[item], facts);
     }
 
     /// The worker is gone.

@@ -32,14 +32,6 @@ impl Pool {
         self.serial.prepend(&serial);
         self.blocks.put_back(&others, facts);
     }
-
-    fn requeue(&mut self, item: ItemIndex, facts: &Facts) {
-        if facts.get(item).is_some_and(|fact| fact.serial) {
-            self.serial.prepend(&[item]);
-        } else {
-            self.blocks.requeue(item, facts);
-        }
-    }
 }
 
 /// All pools of a run.
@@ -104,7 +96,8 @@ impl Pools {
     /// Runs an item again. In `each` nothing is.
     pub(crate) fn requeue(&mut self, item: ItemIndex, facts: &Facts) {
         if let Self::Shared(pool) = self {
-            pool.requeue(item, facts);
+            pool.blocks.release(item, facts);
+            pool.put_back(&[item], facts);
         }
     }
 

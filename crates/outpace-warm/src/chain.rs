@@ -19,8 +19,8 @@ pub(crate) struct Waiting {
     pub(crate) request: Request,
     /// What the run is to say of layers where it gets one.
     pub(crate) note: String,
-    /// From which one it goes on, where that is so.
-    pub(crate) door: Option<u64>,
+    /// The process at a door from which it goes on, where that is so.
+    pub(crate) door: Option<Channel>,
     /// What notices meanwhile that the launcher has gone; a layer reads that connection once the run has begun.
     pub(crate) watch: Option<AbortHandle>,
 }

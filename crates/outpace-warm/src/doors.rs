@@ -49,11 +49,11 @@ impl AtDoor {
 
 impl Chain {
     /// The one that has read most, of those from which a run can go on. Others are given up on the way.
-    pub(crate) fn valid_door(&mut self) -> Option<u64> {
+    pub(crate) fn valid_door(&mut self) -> Option<&AtDoor> {
         self.doors.sort_by_key(AtDoor::depth);
         while let Some(index) = self.doors.iter().rposition(|each| each.door().is_some()) {
             if self.doors[index].is_valid() {
-                return Some(self.doors[index].number);
+                return self.doors.get(index);
             }
             self.doors.remove(index).retire();
         }

@@ -44,8 +44,8 @@ impl Server {
         let Some(chain) = self.chains.get_mut(&id) else { return };
         chain.used = Instant::now();
         let waits_for_nothing = run.request.is_narrow() && matches!(chain.stage, Stage::Ready);
-        let goes_on = chain.collecting.is_some() && chain.valid_door().is_some();
-        if chain.is_busy() && chain.runs == 0 && !waits_for_nothing && !goes_on {
+        let would_wait = chain.is_busy() && chain.runs == 0 && !waits_for_nothing;
+        if would_wait && (chain.collecting.is_none() || chain.valid_door().is_none()) {
             chain.waiting.push(run);
             return;
         }
@@ -77,12 +77,12 @@ impl Server {
         "collected".clone_into(&mut run.note);
         if let (Some(why), Some(chain)) = (stale, self.chains.get_mut(&id)) {
             chain.collected = None;
-            run.door = chain.valid_door();
-            let at = chain.doors.iter().find(|each| Some(each.number) == run.door).and_then(AtDoor::door);
-            run.note = match at.map(|door| door.path.clone()) {
-                Some(path) => format!("collected up to {} ({why})", shown(&project, &path)),
+            let at_door = chain.valid_door();
+            run.note = match at_door.and_then(AtDoor::door) {
+                Some(door) => format!("collected up to {} ({why})", shown(&project, &door.path)),
                 None => format!("configured ({why})"),
             };
+            run.door = at_door.map(|each| each.channel.clone());
         }
         self.start(id, &run);
     }
@@ -97,8 +97,7 @@ impl Server {
             watch.abort();
         }
         let Some(chain) = self.chains.get_mut(&id) else { return };
-        let at_door = chain.doors.iter().find(|each| Some(each.number) == run.door).map(|each| &each.channel);
-        let template = chain.collected.as_ref().or(at_door).or(chain.uncollected.as_ref());
+        let template = chain.collected.as_ref().or(run.door.as_ref()).or(chain.uncollected.as_ref());
         let (Some(configured), Some(template)) = (&chain.configured, template) else {
             return cold(&run.launcher, "its processes are gone");
         };

@@ -246,16 +246,12 @@ def _popen(*_: Any) -> None:
 
 
 def _subprocess(executable: Any, args: Any, *_: Any) -> None:
-    global processes
-    processes += 1
-    _note("process", "", WRITE)
+    _popen()
     _command(args if isinstance(args, (list, tuple)) else [args])
 
 
 def _system(command: Any) -> None:
-    global processes
-    processes += 1
-    _note("process", "", WRITE)
+    _popen()
     _command([command])
 
 

@@ -184,7 +184,8 @@ def _become_controller(
 
 def _import_ahead(config: pytest.Config) -> None:
     """What every run imports once it begins: of outpace, of xdist, and what xdist counts processors with."""
-    names = ["outpace.controller.session", "outpace.warm.run", "outpace.worker.repairs_pytest", "xdist.report"]
+    names = ["outpace.controller.session", "outpace.warm.run", "xdist.report"]
+    names += ["outpace.worker.repairs_process", "outpace.worker.repairs_pytest"]
     if config.option.numprocesses in ("auto", "logical", None):
         names.append("psutil")
     for name in names:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from outpace import forked_start, pytest_private
+from outpace.recording.places import Project
 from outpace.worker.repairs_pytest import renew_captures
 
 from . import recorder
@@ -44,7 +45,6 @@ _MOST_MADE = 12
 _MOST_LINES = 8 * 1024
 # The function that looks for a module to execute it.
 _IMPORTS = "_find_and_load_unlocked"
-_INSTALLED = tuple({os.path.join(folder, "") for folder in (sys.prefix, sys.base_prefix)})
 _TYPING = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
@@ -78,7 +78,7 @@ class Doors:
         self._worker = worker
         self._layer = layer
         self._finder = pytest_private.rewriting_finder()
-        self._root = os.path.join(worker.config.rootpath, "")
+        self._project = Project([str(worker.config.rootpath)])
         self._collecting: str | None = None
         self._tests, self._others = _Newest(), _Newest()
         # The files whose first imports are being done, one within another's.
@@ -120,11 +120,8 @@ class Doors:
         following = sys.meta_path[sys.meta_path.index(self) + 1 :]
         found = (finder.find_spec(name, path, target) for finder in following if hasattr(finder, "find_spec"))
         spec = next(filter(None, found), None)
-        if spec is not None and type(spec.loader) is SourceFileLoader and self._is_of_project(str(spec.origin)):
+        if spec is not None and type(spec.loader) is SourceFileLoader and self._project.owns(str(spec.origin)):
             self._consider(spec, self._others)
-
-    def _is_of_project(self, path: str) -> bool:
-        return path.startswith(self._root) and not path.startswith(_INSTALLED) and "site-packages" not in path
 
     def _consider(self, spec: ModuleSpec, newest: _Newest) -> None:
         path = str(spec.origin)
@@ -198,7 +195,7 @@ class Doors:
         self._run = self._layer.wait_at_door(self._worker, control, child)
         for each in files:
             if not is_whole(each.path):
-                self._layer.begin_anew(self._run, f"{self._shown(each.path)} cannot be compiled")
+                self._layer.begin_anew(self._run, f"{self._project.shorten(each.path)} cannot be compiled")
         if not self._begun:
             self._layer.go_on(self._worker, self._run)
 
@@ -207,12 +204,9 @@ class Doors:
         begun = self._begun.pop()
         if not is_done:
             # They would be tried once more.
-            self._layer.begin_anew(run, f"what {self._shown(begun.path)} imports cannot be imported")
+            self._layer.begin_anew(run, f"what {self._project.shorten(begun.path)} imports cannot be imported")
         if not self._begun:
             self._layer.go_on(self._worker, run)
-
-    def _shown(self, path: str) -> str:
-        return os.path.relpath(path, self._root)
 
     def _leave_parent(self) -> None:
         """It is of use also when the process that it was forked from is not; its connection says when it is not."""
@@ -260,11 +254,13 @@ def first_imports(path: str) -> tuple[str, CodeType] | None:
 def is_whole(path: str) -> bool:
     """Whether it can be executed; where not, nothing of it is, its imports included."""
     text = _read(path)
+    if text is None:
+        return False
     try:
-        compile(text or "", path, "exec", dont_inherit=True)
+        compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
-    return text is not None
+    return True
 
 
 def _read(path: str) -> str | None:
