@@ -35,7 +35,7 @@ impl<L: Lab> Examination<'_, L> {
         let mut found: Vec<(String, String, Meeting)> = Vec::new();
         for round in &self.parallel {
             for (thing, users) in self.users(round) {
-                let known = found.iter().any(|(_, _, meeting)| same(&meeting.thing, &thing));
+                let known = found.iter().any(|(_, _, meeting)| meeting.thing.is_same(&thing));
                 if known || self.is_explained(&thing) {
                     continue;
                 }
@@ -43,7 +43,7 @@ impl<L: Lab> Examination<'_, L> {
                 for (other, _) in users.iter().filter(|(other, _)| other.lane != writer.lane) {
                     let (theirs, others) = (self.all_of(round, &writer.id), self.all_of(round, &other.id));
                     let met = meetings(&theirs, &others, false);
-                    let Some(meeting) = met.into_iter().find(|meeting| same(&meeting.thing, &thing)) else {
+                    let Some(meeting) = met.into_iter().find(|meeting| meeting.thing.is_same(&thing)) else {
                         continue;
                     };
                     let (one, two) = (writer.id.clone(), other.id.clone());
@@ -76,7 +76,7 @@ impl<L: Lab> Examination<'_, L> {
 
     fn is_explained(&self, thing: &Thing) -> bool {
         self.findings.iter().filter_map(|finding| finding.on.as_ref()).any(|on| {
-            same(on, thing)
+            on.is_same(thing)
                 || (thing.kind == Kind::Listing && on.name.starts_with(&thing.name))
                 || (on.kind == Kind::Tree && thing.name.starts_with(&on.name))
         })
@@ -91,8 +91,3 @@ impl<L: Lab> Examination<'_, L> {
 }
 
 type Users<'a> = BTreeMap<Thing, Vec<(&'a Test, Mode)>>;
-
-fn same(one: &Thing, other: &Thing) -> bool {
-    let file = |kind| matches!(kind, Kind::File | Kind::Database);
-    one.name == other.name && (one.kind == other.kind || (file(one.kind) && file(other.kind)))
-}

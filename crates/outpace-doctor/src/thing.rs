@@ -44,6 +44,14 @@ pub struct Thing {
     pub name: String,
 }
 
+impl Thing {
+    /// Whether both name one thing: a database in a file is that file.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let is_file = |kind| matches!(kind, Kind::File | Kind::Database);
+        self.name == other.name && (self.kind == other.kind || (is_file(self.kind) && is_file(other.kind)))
+    }
+}
+
 impl fmt::Display for Thing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
@@ -225,6 +233,7 @@ pub fn common(one: &Touch, other: &Touch) -> Option<Thing> {
     }
 }
 
-fn within(path: &str, folder: &str) -> bool {
+/// Whether a path is the folder or lies in it.
+pub(crate) fn within(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

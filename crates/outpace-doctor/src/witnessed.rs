@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::examine::{Examination, Lab};
 use crate::record::Round;
-use crate::thing::{Kind, Mode, Thing, Touch, common};
+use crate::thing::{Kind, Mode, Thing, Touch, common, within};
 
 /// What happened to a path while a test ran.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn deeds(seen: &BTreeMap<String, Seen>) -> BTreeSet<(Thing, Mode)> {
         .collect();
     for (path, each) in seen {
         let came_or_went = each.appeared || each.vanished;
-        let goes_with_its_folder = removed.iter().any(|folder| path != folder && is_below(path, folder));
+        let goes_with_its_folder = removed.iter().any(|folder| path != folder && within(path, folder));
         if removed.contains(&path.as_str()) {
             add(Kind::Tree, path, Mode::Write);
             add(Kind::Listing, parent(path), Mode::Write);
@@ -89,11 +89,7 @@ pub fn deeds(seen: &BTreeMap<String, Seen>) -> BTreeSet<(Thing, Mode)> {
 fn is_removed_tree(path: &str, each: Seen, seen: &BTreeMap<String, Seen>) -> bool {
     each.is_folder
         && each.vanished
-        && seen.iter().any(|(other, child)| child.vanished && other != path && is_below(other, path))
-}
-
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        && seen.iter().any(|(other, child)| child.vanished && other != path && within(other, path))
 }
 
 fn is_companion(path: &str, seen: &BTreeMap<String, Seen>) -> bool {
@@ -181,13 +177,10 @@ impl<L: Lab> Examination<'_, L> {
 
 /// Whether one of these says the same, or more.
 fn is_told(told: &[Touch], touch: &Touch) -> bool {
-    let is_file = |kind| matches!(kind, Kind::File | Kind::Database);
     told.iter().any(|known| {
         let (a, b) = (&known.thing, &touch.thing);
-        (a.name == b.name
-            && known.mode == touch.mode
-            && (a.kind == b.kind || (is_file(a.kind) && is_file(b.kind))))
-            || (a.kind == Kind::Tree && touch.mode == Mode::Write && is_below(&b.name, &a.name))
+        (known.mode == touch.mode && a.is_same(b))
+            || (a.kind == Kind::Tree && touch.mode == Mode::Write && within(&b.name, &a.name))
     })
 }
 
