@@ -60,13 +60,13 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(key: Request, configured: Channel, uncollected: Channel) -> Self {
-        let now = Instant::now();
+    /// `born`: when the oldest of what it is made from was.
+    pub(crate) fn new(key: Request, configured: Channel, uncollected: Channel, born: Instant) -> Self {
         Self {
             key,
             stage: Stage::Building,
-            born: now,
-            used: now,
+            born,
+            used: Instant::now(),
             configured: Some(configured),
             uncollected: Some(uncollected),
             collecting: None,

@@ -13,7 +13,7 @@ use crate::record::{Record, Told};
 use crate::server::{Role, Server};
 
 /// More kinds of runs than a person works on at a time.
-const MOST_CHAINS: usize = 6;
+pub(crate) const MOST_CHAINS: usize = 6;
 
 impl Server {
     pub(crate) fn told(&mut self, id: u64, role: Role, message: FromLayer, fds: Vec<OwnedFd>) {
@@ -25,6 +25,7 @@ impl Server {
             return self.at_door(id, number, door.clone(), record);
         }
         match (role, message) {
+            (Role::Libraries, FromLayer::Ready { .. }) => self.libraries_ready(id, record),
             (Role::Configured, FromLayer::Ready { .. }) => self.configured(id, record),
             (Role::Configured, FromLayer::Over) => {
                 if let Some(chain) = self.chains.get_mut(&id) {
@@ -39,8 +40,11 @@ impl Server {
     }
 
     fn configured(&mut self, id: u64, told: Option<Told>) {
+        let Some(key) = self.chains.get(&id).map(|chain| &chain.key) else { return };
+        let known = self.known_to_libraries(key);
+        let record = told.map(|told| Record::new(told, known.as_slice()));
         let Some(chain) = self.chains.get_mut(&id) else { return };
-        match told.map(|told| Record::new(told, &[])) {
+        match record {
             Some(Ok(record)) => {
                 chain.record = record;
                 chain.stage = Stage::Ready;
@@ -125,6 +129,9 @@ impl Server {
     }
 
     pub(crate) fn gone(&mut self, id: u64, role: Role) {
+        if role == Role::Libraries {
+            return self.libraries_gone(id);
+        }
         let Some(chain) = self.chains.get_mut(&id) else { return };
         match role {
             Role::Configured if chain.configured.is_some() => {
@@ -164,16 +171,18 @@ impl Server {
     pub(crate) fn drop_oldest(&mut self) -> bool {
         let quiet = self.chains.iter().filter(|(_, chain)| !chain.is_busy());
         let oldest = quiet.min_by_key(|(_, chain)| chain.used).map(|(id, _)| *id);
-        oldest.is_some_and(|id| {
+        let key = oldest.and_then(|id| Some(self.chains.get(&id)?.key.clone()));
+        if let (Some(id), Some(key)) = (oldest, key) {
             self.drop_chain(id, "others needed its memory");
-            true
-        })
+            self.retire_libraries(|each| each.key == key);
+        }
+        oldest.is_some()
     }
 
     /// Gives layers up while memory is short, and in the end itself.
     pub(crate) fn save_memory(&mut self) {
         while outpace_os::available_memory().is_some_and(|left| left < self.reserve) {
-            if !self.drop_oldest() {
+            if !self.drop_oldest() && !self.drop_unused_libraries() {
                 self.quit |= self.chains.is_empty();
                 return;
             }

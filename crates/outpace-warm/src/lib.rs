@@ -13,6 +13,7 @@ mod channel;
 mod client;
 mod doors;
 mod layers;
+mod libraries;
 mod messages;
 mod place;
 mod record;

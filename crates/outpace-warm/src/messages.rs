@@ -53,6 +53,8 @@ pub(crate) enum ToLayer {
     /// For the configured layer: standard streams, the launcher, the coordinator's socket, and a file for the input of
     /// workers where the tests are still to be collected. For a template: standard error, the coordinator's socket.
     Run { env: Vec<(String, String)>, ignored: Vec<i32>, note: String },
+    /// Have a first process of layers forked and configured: with its connection, and that of its template.
+    Configure { env: Vec<(String, String)> },
     /// Collect, and be a layer: with a connection to the server, and the input of workers.
     Collect,
     /// End, as soon as no run needs it.

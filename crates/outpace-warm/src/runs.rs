@@ -20,7 +20,7 @@ use crate::server::{Input, Role, Server};
 const LAYER: &str = "\
 import sys
 if sys.path[:1] == ['']:
-    sys.path[:1] = [folder for folder in sys.argv[6:7] if folder]
+    sys.path[:1] = [folder for folder in sys.argv[7:8] if folder]
 from outpace.warm.builder import main
 sys.exit(main())
 ";
@@ -129,43 +129,20 @@ impl Server {
     /// Starts a chain for a run that then is the first one forked from it.
     pub(crate) fn build(&mut self, key: Request, mut run: Waiting, why: &str) {
         self.make_room();
-        let made = || -> std::io::Result<(Channel, Channel)> {
-            let (configured, theirs) = outpace_os::message_pair()?;
-            let (uncollected, theirs_too) = outpace_os::message_pair()?;
-            let numbers =
-                [theirs.as_raw_fd(), theirs_too.as_raw_fd()].map(|fd| OsString::from(fd.to_string()));
-            let limits = serde_json::to_string(&key.streams.limits)?;
-            let mut argv = vec![key.python.clone().into_os_string()];
-            argv.extend(key.flags().iter().cloned());
-            argv.extend(["-c".into(), LAYER.into()]);
-            argv.extend(numbers);
-            argv.push(key.streams.mask.to_string().into());
-            argv.push(limits.into());
-            let program = key.program.as_ref().map(|program| [program.name.clone(), program.path.clone()]);
-            argv.extend(program.unwrap_or_default());
-            argv.extend(key.args.iter().cloned());
-            outpace_os::spawn(SpawnSpec {
-                argv,
-                env: Some(run.request.env.clone()),
-                cwd: Some(key.cwd.clone()),
-                fds: vec![theirs, theirs_too],
-                stdin_null: true,
-                own_group: true,
-                ..SpawnSpec::default()
-            })?;
-            Ok((Channel::new(configured)?, Channel::new(uncollected)?))
-        };
-        let (configured, uncollected) = match made() {
-            Ok(channels) => channels,
-            Err(error) => return cold(&run.launcher, &format!("its process cannot be started: {error}")),
-        };
+        run.note = format!("libraries ({why})");
+        let made = self.fork_first(&key, &run.request).or_else(|| {
+            run.note = format!("none yet ({why})");
+            self.spawn_first(&key, &run.request)
+                .map_err(|error| cold(&run.launcher, &format!("its process cannot be started: {error}")))
+                .ok()
+        });
+        let Some((configured, uncollected, born)) = made else { return };
         self.next += 1;
         let id = self.next;
         self.listen(id, Role::Configured, &configured);
         self.listen(id, Role::Uncollected, &uncollected);
         self.last = Some(key.clone());
-        let mut chain = Chain::new(key, configured, uncollected);
-        run.note = format!("none yet ({why})");
+        let mut chain = Chain::new(key, configured, uncollected, born);
         let (launcher, inputs) = (run.launcher.clone(), self.to_inputs.clone());
         let watch = tokio::spawn(async move {
             if launcher.receive::<FromLauncher>().await.is_none() {
@@ -175,6 +152,48 @@ impl Server {
         run.watch = Some(watch.abort_handle());
         chain.waiting.push(run);
         self.chains.insert(id, chain);
+    }
+
+    /// The first process of a chain and its template, from one that has come to the conftests, and since when that is
+    /// there.
+    fn fork_first(&mut self, key: &Request, request: &Request) -> Option<(Channel, Channel, Instant)> {
+        let libraries = self.valid_libraries(key)?;
+        let (configured, theirs) = message_channel().ok()?;
+        let (uncollected, theirs_too) = message_channel().ok()?;
+        libraries.configure(request, [&theirs, &theirs_too]).ok()?;
+        Some((configured, uncollected, libraries.born))
+    }
+
+    fn spawn_first(
+        &mut self,
+        key: &Request,
+        request: &Request,
+    ) -> std::io::Result<(Channel, Channel, Instant)> {
+        let (configured, theirs) = message_channel()?;
+        let (uncollected, theirs_too) = message_channel()?;
+        let (libraries, its) = message_channel()?;
+        let fds = vec![theirs, theirs_too, its];
+        let limits = serde_json::to_string(&key.streams.limits)?;
+        let mut argv = vec![key.python.clone().into_os_string()];
+        argv.extend(key.flags().iter().cloned());
+        argv.extend(["-c".into(), LAYER.into()]);
+        argv.extend(fds.iter().map(|fd| OsString::from(fd.as_raw_fd().to_string())));
+        argv.push(key.streams.mask.to_string().into());
+        argv.push(limits.into());
+        let program = key.program.as_ref().map(|program| [program.name.clone(), program.path.clone()]);
+        argv.extend(program.unwrap_or_default());
+        argv.extend(key.args.iter().cloned());
+        outpace_os::spawn(SpawnSpec {
+            argv,
+            env: Some(request.env.clone()),
+            cwd: Some(key.cwd.clone()),
+            fds,
+            stdin_null: true,
+            own_group: true,
+            ..SpawnSpec::default()
+        })?;
+        self.new_libraries(key.clone(), libraries);
+        Ok((configured, uncollected, Instant::now()))
     }
 
     pub(crate) fn listen(&self, id: u64, role: Role, channel: &Channel) {
@@ -188,6 +207,12 @@ impl Server {
             let _ = inputs.send(Input::LayerGone(id, role));
         });
     }
+}
+
+/// Ours, and the other end.
+fn message_channel() -> std::io::Result<(Channel, OwnedFd)> {
+    let (ours, theirs) = outpace_os::message_pair()?;
+    Ok((Channel::new(ours)?, theirs))
 }
 
 fn named_change(project: &Path, path: &Path) -> String {

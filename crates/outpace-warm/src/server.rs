@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::chain::{Chain, Stage, Waiting};
 use crate::channel::Channel;
 use crate::layers::{cold, cold_all, retire};
+use crate::libraries::Libraries;
 use crate::messages::{FromLauncher, FromLayer, ToLauncher};
 use crate::place::Place;
 use crate::request::Request;
@@ -32,6 +33,7 @@ pub(crate) enum Role {
     Uncollected,
     Collecting,
     Door(u64),
+    Libraries,
 }
 
 pub(crate) enum Input {
@@ -66,6 +68,7 @@ pub fn serve(place: &Place, project: &Path, version: &str) -> Result<(), WarmErr
             version: version.to_owned(),
             settings: settings_of(project),
             chains: BTreeMap::new(),
+            libraries: Vec::new(),
             next: 0,
             last: None,
             given_up: None,
@@ -89,6 +92,7 @@ pub(crate) struct Server {
     pub(crate) version: String,
     pub(crate) settings: Settings,
     pub(crate) chains: BTreeMap<u64, Chain>,
+    pub(crate) libraries: Vec<Libraries>,
     pub(crate) next: u64,
     /// The last kind of run that had a chain: what a new one is compared with.
     pub(crate) last: Option<Request>,
@@ -145,6 +149,7 @@ impl Server {
             cold_all(&chain.waiting, why);
             retire(&chain);
         }
+        self.retire_libraries(|_| true);
         Ok(())
     }
 
@@ -179,6 +184,7 @@ impl Server {
                 self.settings = settings_of(&self.project);
                 if fresh {
                     self.drop_chains(|chain| chain.key == request.key());
+                    self.retire_libraries(|each| each.key == request.key());
                     return cold(&launcher, "--fresh");
                 }
                 self.asked(Waiting {

@@ -1,8 +1,9 @@
 """The first process of a chain of layers: pytest, configured up to where the session begins.
 
-The server starts it with the environment, folder, mask and limits of a run. On its way it forks what will be the
-template of runs (:mod:`outpace.warm.collector`), before any conftest is imported. Once it is configured it forks the
-controllers of runs, the first one for the run that it was made for.
+The server starts it with the environment, folder, mask and limits of a run, or has it forked from one that had come to
+the conftests before (:mod:`outpace.warm.libraries`). There it forks what will be the template of runs
+(:mod:`outpace.warm.collector`), before any conftest is imported. Once it is configured it forks the controllers of
+runs, the first one for the run that it was made for.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ _UNKNOWN_EACH_RUN = {"randomly": "pytest-randomly", "random_order": "pytest-rand
 class Layer:
     """This process, while it is a layer."""
 
-    def __init__(self, control: Control, templates: int) -> None:
+    def __init__(self, control: Control, templates: int, libraries: int) -> None:
         self.control = control
+        self._libraries = libraries
         # The template's connection to the server, until it has been forked.
         self.templates = templates
         # Controllers that are running, by process id, and who asked for them.
@@ -53,13 +55,19 @@ class Layer:
         self.control.send("unusable", fds, why=why)
         os._exit(0)
 
+    def enter(self, control: Control, templates: int) -> None:
+        """As a fork with connections of its own."""
+        self.control, self.templates = control, templates
+        self.environ = dict(os.environb)
+
     def fork_template(self, config: pytest.Config) -> None:
-        """Before conftests are imported. Returns in this process only."""
-        from . import collector
+        """Before conftests are imported. Returns in the process that imports them to be configured."""
+        from . import collector, libraries
 
         why = _unsuitable_early(config) or forked_start.obstacle(config)
         if why is not None:
             self.refuse(why, config)
+        libraries.hold(self, config, self._libraries)
         os.set_inheritable(self.control.fileno(), False)
         args = [str(arg) for arg in config.invocation_params.args]
         sys.stdout.flush()
@@ -280,7 +288,7 @@ def _number(limit: int | None) -> int:
 
 
 def main() -> int:
-    configured, templates, mask, limits, program, _, *args = sys.argv[1:]
+    configured, templates, libraries, mask, limits, program, _, *args = sys.argv[1:]
     sys.argv[1:] = args
     os.umask(int(mask))
     streams.install()
@@ -295,7 +303,7 @@ def main() -> int:
                 return 1
     control = Control(int(configured))
     os.set_inheritable(control.fileno(), True)  # else it is a connection that a plugin holds
-    layer = entry.layer = Layer(control, int(templates))
+    layer = entry.layer = Layer(control, int(templates), int(libraries))
     recorder.install()
     code = 3
     try:

@@ -13,7 +13,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from outpace import pytest_private
@@ -27,8 +27,8 @@ _Text = TypeVar("_Text")
 # The state of the machine and of processes: not files that somebody edits.
 _NO_FILES = ("/proc/", "/sys/", "/dev/")
 # Where pytest looks for its settings, and the folder in which a project begins.
-_SETTINGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-_OF_FOLDERS = (*_SETTINGS, "setup.py", "conftest.py", "__init__.py")
+SETTINGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_OF_FOLDERS = (*SETTINGS, "setup.py", "conftest.py", "__init__.py")
 
 _stat = os.stat
 _listdir = os.listdir
@@ -62,6 +62,13 @@ def install() -> None:
 def resume() -> None:
     global _on
     _on = True
+
+
+def begin_again() -> None:
+    """In a fork that goes on: what was recorded so far holds for it as well."""
+    global _began
+    _began = _time_ns()
+    resume()
 
 
 def stop() -> None:
@@ -189,9 +196,9 @@ def unrecorded(read: Callable[[str], _Text], path: str) -> _Text:
         _on = was
 
 
-def settle(config: pytest.Config, but: Container[str] = ()) -> int:
+def settle(config: pytest.Config, but: Container[str] = (), looked_for: Sequence[str] = _OF_FOLDERS) -> int:
     """The end of the recording: a file in memory that holds all of it, for the server. ``but``: files that may change,
-    as far as this process goes."""
+    as far as this process goes. ``looked_for``: in the folders of the project and those above, so far."""
     from outpace.settings import load
 
     stop()
@@ -203,7 +210,7 @@ def settle(config: pytest.Config, but: Container[str] = ()) -> int:
     for name in list(_files):
         if name.startswith(root + os.sep):
             folders.add(os.path.dirname(name))
-    _add_ancestors(folders)
+    _add_ancestors(folders, looked_for)
     _drop_own_notes(config)
     resume()
     for pattern in load(config.rootpath).depends_on:
@@ -231,14 +238,14 @@ def _add_modules() -> None:
                 _files[name] = _stamp(name), _began
 
 
-def _add_ancestors(folders: Iterable[str]) -> None:
+def _add_ancestors(folders: Iterable[str], looked_for: Sequence[str]) -> None:
     """Where pytest has looked for settings, conftests and packages, and found none."""
     seen: set[str] = set()
     for folder in folders:
         path = folder
         while path not in seen:
             seen.add(path)
-            for name in _OF_FOLDERS:
+            for name in looked_for:
                 file = os.path.join(path, name)
                 if file not in _files:
                     _files[file] = _stamp(file), _began

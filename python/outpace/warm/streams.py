@@ -22,9 +22,39 @@ def install() -> None:
     for number in (0, 1, 2):
         fd = os.memfd_create(f"outpace-stream-{number}")
         os.dup2(fd, number)
+        _note(fd, number)
         os.close(fd)
-        found = os.fstat(number)
-        _places[found.st_dev, found.st_ino] = number
+
+
+def renew() -> None:
+    """In a fork that others shall not write to: files of its own, with what was written so far."""
+    copies = _copies()
+    _places.clear()
+    for number in (0, 1, 2):
+        fd = os.memfd_create(f"outpace-stream-{number}")
+        if copies[number]:
+            _copy(copies[number][0], fd)
+        for each in copies[number]:
+            os.dup2(fd, each, inheritable=os.get_inheritable(each))
+        _note(fd, number)
+        os.close(fd)
+
+
+def _note(fd: int, number: int) -> None:
+    found = os.fstat(fd)
+    _places[found.st_dev, found.st_ino] = number
+
+
+def _copies() -> dict[int, list[int]]:
+    """What leads to these files, by number of the stream."""
+    copies: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found = os.fstat(int(name))
+            number = _places.get((found.st_dev, found.st_ino))
+            if number is not None:
+                copies[number].append(int(name))
+    return copies
 
 
 def enter(streams: Mapping[int, int]) -> None:
@@ -34,13 +64,7 @@ def enter(streams: Mapping[int, int]) -> None:
     if _log >= 0:
         os.close(_log)  # that is for layers
         _log = -1
-    copies: dict[int, list[int]] = {number: [] for number in streams}
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            found = os.fstat(int(name))
-            number = _places.get((found.st_dev, found.st_ino))
-            if number in copies:
-                copies[number].append(int(name))
+    copies = _copies()
     for number, real in streams.items():
         if number > 0 and copies[number]:
             _copy(copies[number][0], real)

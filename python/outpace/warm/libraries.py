@@ -1,0 +1,74 @@
+"""The process below all layers of one kind of run: pytest and its plugins are imported, and no conftest.
+
+Where a conftest has changed, or a module that conftests import, a run goes on from here: a fork is configured, and is
+the first of a new chain of layers. This process itself runs nothing of the project that its settings do not name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from outpace import forked_start
+from outpace.worker.repairs_pytest import renew_captures
+
+from . import recorder, streams
+from .control import Control, Waiter, apply_shell
+
+if TYPE_CHECKING:
+    import pytest
+
+    from .builder import Layer
+
+
+def hold(layer: Layer, config: pytest.Config, fd: int) -> None:
+    """Fork processes that go on to be configured, the first one at once; returns in each of these."""
+    control = Control(fd)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    first = _fork(config)
+    if first == 0:
+        control.close()
+        return
+    layer.control.close()
+    os.close(layer.templates)
+    waiter = Waiter(control)
+    waiter.add_child(first)
+    try:
+        record = recorder.settle(config, looked_for=recorder.SETTINGS)
+    except recorder.NotRecordable:
+        pass  # nobody asks for another fork then, and the first one goes on
+    else:
+        control.send("ready", [record])
+        os.close(record)
+    while True:
+        ready, _ = waiter.wait()
+        if control.fileno() not in ready:
+            continue
+        message = control.receive()
+        if message is None or message[0]["kind"] == "retire":
+            os._exit(0)
+        told, fds = message
+        pid = _fork(config)
+        if pid == 0:
+            waiter.close()
+            control.close()
+            recorder.begin_again()
+            apply_shell(told["env"])
+            layer.enter(Control(fds[0]), fds[1])
+            return
+        waiter.add_child(pid)
+        for each in fds:
+            os.close(each)
+
+
+def _fork(config: pytest.Config) -> int:
+    """The fork ends with this process, as long as it is not a layer yet."""
+    parent = os.getpid()
+    pid = forked_start.fork()
+    if pid == 0:
+        forked_start.be_child_of(parent)
+        streams.renew()
+        renew_captures(config, with_content=True)
+    return pid
