@@ -103,7 +103,7 @@ def test_an_idle_server_and_its_layers_sleep(lab: Lab) -> None:
     before = used()
     psutil.cpu_percent(1.0)
     assert used() == before
-    assert len(kept) == 6  # the server, libraries, configured, about to collect, collected, at the door of the test file
+    assert len(kept) == 6  # the server, libraries, configured, about to collect, collected, at a door
 
 
 def test_a_server_that_dies_in_a_run_is_not_missed(lab: Lab) -> None:
