@@ -89,7 +89,10 @@ class Layer:
         why = unsuitable(config)
         if why is not None:
             self.refuse(why, config)
-        _import_ahead(config)
+        import_ahead()
+        if config.option.numprocesses in ("auto", "logical", None):
+            with contextlib.suppress(ImportError):
+                importlib.import_module("psutil")  # what xdist counts processors with
         try:
             record = recorder.settle(config)
         except recorder.NotRecordable as error:
@@ -190,15 +193,12 @@ def _become_controller(
     plugin.give_coordinator(config, Connected(coordinator, given))
 
 
-def _import_ahead(config: pytest.Config) -> None:
-    """What every run imports once it begins: of outpace, of xdist, and what xdist counts processors with."""
+def import_ahead() -> None:
+    """What every run imports of outpace and of xdist once it begins."""
     names = ["outpace.controller.session", "outpace.warm.run", "xdist.report"]
     names += ["outpace.worker.repairs_process", "outpace.worker.repairs_pytest"]
-    if config.option.numprocesses in ("auto", "logical", None):
-        names.append("psutil")
     for name in names:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+        importlib.import_module(name)
 
 
 def _code(status: int) -> int:

@@ -6,14 +6,17 @@ the first of a new chain of layers. This process itself runs nothing of the proj
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from outpace import forked_start
+from outpace.worker import bootstrap
 from outpace.worker.repairs_pytest import renew_captures
 
 from . import recorder, streams
+from .builder import import_ahead
 from .control import Control, Waiter, apply_shell
 
 if TYPE_CHECKING:
@@ -35,6 +38,10 @@ def hold(layer: Layer, config: pytest.Config, fd: int) -> None:
     os.close(layer.templates)
     waiter = Waiter(control)
     waiter.add_child(first)
+    import_ahead()
+    bootstrap.import_ahead()
+    gc.collect()
+    gc.freeze()  # what is there is shared with the forks, as long as nobody looks through it
     try:
         record = recorder.settle(config, looked_for=recorder.SETTINGS)
     except recorder.NotRecordable:
