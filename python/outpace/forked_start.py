@@ -66,7 +66,7 @@ def obstacle(config: pytest.Config) -> str | None:
     if any(target.startswith(_SHARED) and not os.get_inheritable(fd) for fd, target in _descriptors().items()):
         return "a plugin holds a connection"
     for plugin in config.pluginmanager.get_plugins():
-        if _names_worker(plugin):
+        if names_worker(plugin):
             return f"{plugin.__name__} may read the worker's id as it is imported"
     return None
 
@@ -100,7 +100,8 @@ def _descriptors() -> dict[int, str]:
     return {fd: target for fd, target in open_descriptors().items() if fd > 2}
 
 
-def _names_worker(plugin: object) -> bool:
+def names_worker(plugin: object) -> bool:
+    """Whether its source does, and so may ask for it as it is imported."""
     name, file = getattr(plugin, "__name__", ""), getattr(plugin, "__file__", None)
     if not file or not file.endswith(".py") or f"{name}.".startswith(_HARMLESS):
         return False

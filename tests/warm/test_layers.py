@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 from lab import Lab
@@ -21,55 +20,6 @@ def test_the_first_change_is_named(lab: Lab) -> None:
     lab.settle()
     lab.write("test_it.py", "def test_that(): pass\n")
     assert lab.run().note == "warm: configured (test_it.py changed)"
-
-
-def test_a_module_of_conftests_is_imported_anew(lab: Lab) -> None:
-    lab.write("conftest.py", "import os, app\nos.write(2, b'it is %d' % app.VALUE)\n")
-    lab.write("test_it.py", "import app\ndef test_it(): assert app.VALUE == 33\n")
-    lab.write("app.py", "VALUE = 1\n")
-    warm_up(lab)
-    for value in (2, 33, 444):
-        lab.write("app.py", f"VALUE = {value}\n")
-        run = lab.run()
-        assert run.note == "warm: libraries (app.py changed)"
-        assert run.code == (value != 33) and re.findall("it is [0-9]+", run.output) == [f"it is {value}"]
-        assert run.told() == lab.run(warm=False).told()
-        lab.settle()
-
-
-def test_settings_and_plugins_are_of_the_libraries(lab: Lab) -> None:
-    lab.write("own_plugin.py", "")
-    args = ["-p", "own_plugin"]
-    lab.env["PYTHONPATH"] = str(lab.folder)
-    for name, text in (("own_plugin.py", "A = 1\n"), ("pytest.ini", "[pytest]\naddopts = -ra\n")):
-        assert lab.run(*args).code == 0
-        lab.settle()
-        lab.write(name, text)
-        assert lab.run(*args).note == f"warm: none yet ({name} changed)"
-        lab.settle()
-
-
-def test_libraries_that_have_ended_cost_nothing(lab: Lab) -> None:
-    lab.write("conftest.py", "")
-    warm_up(lab)
-    of_python = [each for each in lab.processes() if "outpace.warm.builder" in " ".join(each.cmdline())]
-    libraries = min(of_python, key=lambda each: each.create_time())
-    libraries.kill()
-    libraries.wait(timeout=60)
-    lab.write("conftest.py", "A = 1\n")
-    run = lab.run()
-    assert (run.code, run.note) == (0, "warm: none yet (conftest.py changed)")
-
-
-def test_a_run_that_ends_before_the_tests_leaves_the_libraries(lab: Lab) -> None:
-    lab.write("conftest.py", "")
-    warm_up(lab)
-    lab.write("conftest.py", "import nothing_of_that_name\n")
-    broken = lab.run()
-    assert broken.code == 4 and "nothing_of_that_name" in broken.output
-    lab.write("conftest.py", "A = 2\n")
-    run = lab.run()
-    assert (run.code, run.note) == (0, "warm: libraries (pytest ended before the tests)")
 
 
 def test_other_arguments_and_variables_are_other_runs(lab: Lab) -> None:

@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 
 use crate::channel::Channel;
 use crate::doors::AtDoor;
+use crate::messages::Leading;
 use crate::record::Record;
 use crate::request::Request;
 
@@ -53,6 +54,8 @@ pub(crate) struct Chain {
     /// What the first has read, and what the last has.
     pub(crate) record: Record,
     pub(crate) collected_record: Record,
+    /// What its first conftest imports first, until that is imported ahead.
+    pub(crate) leading: Option<Leading>,
     pub(crate) waiting: Vec<Waiting>,
     /// The input of workers of the last run that collected for itself.
     pub(crate) given: Option<OwnedFd>,
@@ -74,6 +77,7 @@ impl Chain {
             doors: Vec::new(),
             record: Record::default(),
             collected_record: Record::default(),
+            leading: None,
             waiting: Vec::new(),
             given: None,
             runs: 0,

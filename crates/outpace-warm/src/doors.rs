@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::SystemTime;
 
 use crate::chain::Chain;
@@ -25,9 +26,7 @@ pub(crate) struct AtDoor {
 impl AtDoor {
     /// Whether what it would collect from here is what would be collected from the start.
     fn is_valid(&mut self) -> bool {
-        let begins = |door: &Door| {
-            fs::read(&door.path).is_ok_and(|content| content.starts_with(door.begins.as_bytes()))
-        };
+        let begins = |door: &Door| begins_with(&door.path, &door.begins);
         self.there
             .as_mut()
             .is_some_and(|(record, doors)| record.changed().is_none() && doors.iter().all(begins))
@@ -100,6 +99,10 @@ impl Server {
         }
         self.save_memory();
     }
+}
+
+pub(crate) fn begins_with(path: &Path, begins: &str) -> bool {
+    fs::read(path).is_ok_and(|content| content.starts_with(begins.as_bytes()))
 }
 
 fn changed_at(door: &Door) -> Option<SystemTime> {

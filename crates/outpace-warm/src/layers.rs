@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::chain::{Chain, Stage, Waiting};
@@ -21,16 +22,22 @@ impl Server {
             return self.new_door(id, fds);
         }
         let record = fds.into_iter().next().and_then(read_told);
-        if let (Role::Door(number), FromLayer::Ready { door }) = (role, &message) {
+        if let (Role::Door(number), FromLayer::Ready { door, .. }) = (role, &message) {
             return self.at_door(id, number, door.clone(), record);
         }
         match (role, message) {
             (Role::Libraries, FromLayer::Ready { .. }) => self.libraries_ready(id, record),
-            (Role::Configured, FromLayer::Ready { .. }) => self.configured(id, record),
+            (Role::Configured, FromLayer::Ready { leading, .. }) => {
+                if let Some(chain) = self.chains.get_mut(&id) {
+                    chain.leading = leading;
+                }
+                self.configured(id, record);
+            }
             (Role::Configured, FromLayer::Over) => {
                 if let Some(chain) = self.chains.get_mut(&id) {
                     chain.runs = chain.runs.saturating_sub(1);
                 }
+                self.import_leading(id);
                 self.collect(id);
             }
             (Role::Collecting, FromLayer::Ready { .. }) => self.collected(id, record),
@@ -42,19 +49,22 @@ impl Server {
     fn configured(&mut self, id: u64, told: Option<Told>) {
         let Some(key) = self.chains.get(&id).map(|chain| &chain.key) else { return };
         let known = self.known_to_libraries(key);
-        let record = told.map(|told| Record::new(told, known.as_slice()));
+        let record = told.map(|told| Record::new(told, &known));
         let Some(chain) = self.chains.get_mut(&id) else { return };
         match record {
             Some(Ok(record)) => {
                 chain.record = record;
                 chain.stage = Stage::Ready;
-                self.serve_waiting(id);
+                let others = self.serve_first(id);
+                self.ask_again(others);
             }
             Some(Err(path)) => {
                 // The run has what it has read; the next one gets another chain.
                 chain.stage = Stage::Ready;
-                self.serve_waiting(id);
-                self.drop_chain(id, &format!("{path} changed meanwhile"));
+                let others = self.serve_first(id);
+                let why = self.named_change(Path::new(&path));
+                self.drop_chain(id, &format!("{why} meanwhile"));
+                self.ask_again(others);
             }
             None => self.drop_chain(id, "it does not say what it has read"),
         }
@@ -77,7 +87,8 @@ impl Server {
             }
         }
         self.save_memory();
-        self.serve_waiting(id);
+        let waiting = self.chains.get_mut(&id).map(|chain| std::mem::take(&mut chain.waiting));
+        self.ask_again(waiting.unwrap_or_default());
         self.collect(id);
     }
 
@@ -116,15 +127,21 @@ impl Server {
         }
     }
 
-    pub(crate) fn serve_waiting(&mut self, id: u64) {
-        let Some(chain) = self.chains.get_mut(&id) else { return };
-        let first = matches!(chain.stage, Stage::Ready) && chain.collected.is_none();
-        for (index, run) in std::mem::take(&mut chain.waiting).into_iter().enumerate() {
-            if first && index == 0 {
-                self.start(id, &run);
-            } else {
-                self.asked(run);
-            }
+    /// Starts the run that a chain was made for. The others.
+    fn serve_first(&mut self, id: u64) -> Vec<Waiting> {
+        let Some(chain) = self.chains.get_mut(&id) else { return Vec::new() };
+        let mut waiting = std::mem::take(&mut chain.waiting);
+        if waiting.is_empty() {
+            return waiting;
+        }
+        let first = waiting.remove(0);
+        self.start(id, &first);
+        waiting
+    }
+
+    fn ask_again(&mut self, waiting: Vec<Waiting>) {
+        for run in waiting {
+            self.asked(run);
         }
     }
 

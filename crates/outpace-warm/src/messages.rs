@@ -55,6 +55,8 @@ pub(crate) enum ToLayer {
     Run { env: Vec<(String, String)>, ignored: Vec<i32>, note: String },
     /// Have a first process of layers forked and configured: with its connection, and that of its template.
     Configure { env: Vec<(String, String)> },
+    /// Fork one more process to configure from, that imports this; with its connection.
+    Import { leading: Leading },
     /// Collect, and be a layer: with a connection to the server, and the input of workers.
     Collect,
     /// End, as soon as no run needs it.
@@ -68,14 +70,24 @@ pub(crate) struct Door {
     pub(crate) begins: String,
 }
 
+/// The lines that the first conftest begins with, in which it imports libraries, and where it searches for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Leading {
+    pub(crate) path: PathBuf,
+    pub(crate) begins: String,
+    search: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum FromLayer {
     /// It can be forked; with what it has read. `door`: it has yet to execute the last of these files, which is one
-    /// of the first imports of the one before, and what comes after them.
+    /// of the first imports of the one before, and what comes after them. `leading`: it is configured.
     Ready {
         #[serde(default)]
         door: Vec<Door>,
+        #[serde(default)]
+        leading: Option<Leading>,
     },
     /// A process has been forked that waits at the door of a file; with the connection to it.
     Door,

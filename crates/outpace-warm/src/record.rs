@@ -9,7 +9,7 @@ use std::fs;
 use std::hash::Hasher;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
@@ -77,6 +77,14 @@ pub(crate) struct Record {
     files: BTreeMap<PathBuf, File>,
     folders: BTreeMap<PathBuf, Folder>,
     count: usize,
+}
+
+/// How long to wait, for what reads a file that has changed to be sure of what it has read. Not for the granularity of
+/// file systems that count in seconds.
+pub(crate) fn time_to_settle(path: &Path) -> Duration {
+    let Some(stamp) = Stamp::of(path) else { return Duration::ZERO };
+    let left = stamp.3.max(stamp.4) + FINE - nanoseconds();
+    Duration::from_nanos(left.clamp(0, FINE).try_into().unwrap_or_default())
 }
 
 /// What changes in every folder without meaning anything.

@@ -12,6 +12,7 @@ use crate::channel::Channel;
 use crate::doors::AtDoor;
 use crate::layers::cold;
 use crate::messages::{FromLauncher, ToLayer};
+use crate::record::time_to_settle;
 use crate::request::Request;
 use crate::server::{Input, Role, Server};
 
@@ -40,7 +41,6 @@ impl Server {
             };
             return self.build(key, run, &why);
         };
-        let age = self.settings.age;
         let Some(chain) = self.chains.get_mut(&id) else { return };
         chain.used = Instant::now();
         let waits_for_nothing = run.request.is_narrow() && matches!(chain.stage, Stage::Ready);
@@ -49,12 +49,7 @@ impl Server {
             chain.waiting.push(run);
             return;
         }
-        let changed = if chain.born.elapsed() > age {
-            Some("it had become too old".to_owned())
-        } else {
-            chain.record.changed().map(|path| self.named_change(&path))
-        };
-        if let Some(why) = changed {
+        if let Some(why) = self.outdated(id) {
             self.drop_chain(id, &why);
             return self.build(key, run, &why);
         }
@@ -85,6 +80,18 @@ impl Server {
             run.door = at_door.map(|each| each.channel.clone());
         }
         self.start(id, &run);
+    }
+
+    /// Why nothing of a chain is of use.
+    fn outdated(&mut self, id: u64) -> Option<String> {
+        let age = self.settings.age;
+        let chain = self.chains.get_mut(&id)?;
+        if chain.born.elapsed() > age {
+            return Some("it had become too old".to_owned());
+        }
+        let path = chain.record.changed()?;
+        std::thread::sleep(time_to_settle(&path)); // what is made from libraries reads it soon
+        Some(self.named_change(&path))
     }
 
     pub(crate) fn named_change(&self, path: &Path) -> String {

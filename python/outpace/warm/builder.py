@@ -72,7 +72,7 @@ class Layer:
         args = [str(arg) for arg in config.invocation_params.args]
         sys.stdout.flush()
         parent = os.getpid()
-        pid = os.fork()
+        pid = forked_start.fork()  # native threads are their library's to care for
         if pid:
             os.close(self.templates)
             return
@@ -86,6 +86,8 @@ class Layer:
         """Fork runs; returns in each of these."""
         from outpace.worker.writers import Writers
 
+        from . import leading
+
         why = unsuitable(config)
         if why is not None:
             self.refuse(why, config)
@@ -98,7 +100,7 @@ class Layer:
         except recorder.NotRecordable as error:
             self.refuse(str(error))
         self.writers = Writers.freeze_heap((), (self.control.fileno(), record))
-        self.control.send("ready", [record])
+        self.control.send("ready", [record], leading=leading.found(config))
         os.close(record)
         forked_start.die_with_parent(wanted=False)  # runs that go on still have to be told how they ended
         self.waiter = Waiter(self.control)

@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -224,9 +224,9 @@ def _execute(spec: ModuleSpec, block: CodeType) -> bool:
     return spec.name not in sys.modules
 
 
-def first_imports(path: str) -> tuple[str, CodeType] | None:
-    """The lines that a file begins with up to the last of its first imports, and their code; None where it cannot be
-    read."""
+def first_imports(path: str, wanted: Callable[[ast.stmt], bool] | None = None) -> tuple[str, CodeType] | None:
+    """The lines that a file begins with up to the last of its first imports (that is ``wanted``), and their code; None
+    where it cannot be read."""
     text = recorder.unrecorded(_read, path)
     if text is None:
         return None
@@ -236,7 +236,7 @@ def first_imports(path: str) -> tuple[str, CodeType] | None:
         return None
     block: list[ast.stmt] = []
     for index, statement in enumerate(tree.body):
-        if not _is_import(statement) and not (index == 0 and _is_docstring(statement)):
+        if not (wanted or _is_import)(statement) and not (index == 0 and _is_docstring(statement)):
             break
         block.append(statement)
     while block and len(tree.body) > len(block) and tree.body[len(block)].lineno == block[-1].end_lineno:

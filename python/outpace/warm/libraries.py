@@ -9,13 +9,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from outpace import forked_start
 from outpace.worker import bootstrap
 from outpace.worker.repairs_pytest import renew_captures
 
-from . import recorder, streams
+from . import leading, recorder, streams
 from .builder import import_ahead
 from .control import Control, Waiter, apply_shell
 
@@ -40,34 +40,37 @@ def hold(layer: Layer, config: pytest.Config, fd: int) -> None:
     waiter.add_child(first)
     import_ahead()
     bootstrap.import_ahead()
-    gc.collect()
-    gc.freeze()  # what is there is shared with the forks, as long as nobody looks through it
-    try:
-        record = recorder.settle(config, looked_for=recorder.SETTINGS)
-    except recorder.NotRecordable:
-        pass  # nobody asks for another fork then, and the first one goes on
-    else:
-        control.send("ready", [record])
-        os.close(record)
+    _tell(control, config)
     while True:
-        ready, _ = waiter.wait()
-        if control.fileno() not in ready:
-            continue
-        message = control.receive()
-        if message is None or message[0]["kind"] == "retire":
-            os._exit(0)
-        told, fds = message
+        message, fds = _next(control, waiter)
         pid = _fork(config)
-        if pid == 0:
-            waiter.close()
-            control.close()
-            recorder.begin_again()
-            apply_shell(told["env"])
+        if pid:
+            waiter.add_child(pid)
+            for each in fds:
+                os.close(each)
+            continue
+        waiter.close()
+        control.close()
+        recorder.begin_again()
+        if message["kind"] == "configure":
+            apply_shell(message["env"])
             layer.enter(Control(fds[0]), fds[1])
             return
-        waiter.add_child(pid)
-        for each in fds:
-            os.close(each)
+        control = Control(fds[0])
+        waiter = Waiter(control)
+        _import(config, message["leading"])
+        _tell(control, config)
+
+
+def _next(control: Control, waiter: Waiter) -> tuple[dict[str, Any], list[int]]:
+    """What the server says; the process ends where there is no more."""
+    while True:
+        ready, _ = waiter.wait()
+        if control.fileno() in ready:
+            message = control.receive()
+            if message is None or message[0]["kind"] == "retire":
+                os._exit(0)
+            return message
 
 
 def _fork(config: pytest.Config) -> int:
@@ -79,3 +82,22 @@ def _fork(config: pytest.Config) -> int:
         streams.renew()
         renew_captures(config, with_content=True)
     return pid
+
+
+def _import(config: pytest.Config, what: dict[str, Any]) -> None:
+    """Be of use also without the process below."""
+    forked_start.die_with_parent(wanted=False)
+    if not leading.do(config, **what):
+        os._exit(0)
+
+
+def _tell(control: Control, config: pytest.Config) -> None:
+    """What was read so far; nobody asks for a fork where that cannot be told."""
+    gc.collect()
+    gc.freeze()  # what is there is shared with the forks, as long as nobody looks through it
+    try:
+        record = recorder.settle(config, looked_for=recorder.SETTINGS)
+    except recorder.NotRecordable:
+        return
+    control.send("ready", [record])
+    os.close(record)
