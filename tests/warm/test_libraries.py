@@ -1,4 +1,4 @@
-"""Where conftests change, a run goes on from pytest, its plugins, and the libraries that the first conftest begins with."""
+"""Where conftests change, a run goes on from pytest, its plugins, and the libraries that the first one begins with."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from test_server import warm_up
 
 def test_a_module_of_conftests_is_imported_anew(lab: Lab) -> None:
     lab.write("conftest.py", "import os, app\nos.write(2, b'it is %d' % app.VALUE)\n")
-    lab.write("test_it.py", "import app\ndef test_it(): assert app.VALUE == 33\n")
+    lab.write("test_it.py", "import app\ndef test_it(): assert app.VALUE == 333\n")
     lab.write("app.py", "VALUE = 1\n")
     warm_up(lab)
-    for value in (2, 33, 444):
+    for value in (22, 333, 4444):
         lab.write("app.py", f"VALUE = {value}\n")
         run = lab.run()
         assert run.note == "warm: libraries (app.py changed)"
-        assert run.code == (value != 33) and re.findall("it is [0-9]+", run.output) == [f"it is {value}"]
+        assert run.code == (value != 333) and re.findall("it is [0-9]+", run.output) == [f"it is {value}"]
         assert run.told() == lab.run(warm=False).told()
         lab.settle()
 
