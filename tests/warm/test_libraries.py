@@ -123,6 +123,7 @@ def test_what_a_conftest_begins_with_is_imported_ahead(lab: Lab, elsewhere: Path
         "import warnings\nwarnings.warn('of the library')\n",
         "import warnings\nwarnings.simplefilter('error')\n",
         "print('of the library')\n",
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n",
         "os.environ.get('PYTEST_XDIST_WORKER_COUNT')\n",
     ],
 )

@@ -58,7 +58,6 @@ class Layer:
     def enter(self, control: Control, templates: int) -> None:
         """As a fork with connections of its own."""
         self.control, self.templates = control, templates
-        self.environ = dict(os.environb)
 
     def fork_template(self, config: pytest.Config) -> None:
         """Before conftests are imported. Returns in the process that imports them to be configured."""

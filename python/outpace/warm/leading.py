@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import signal
 import sys
 import types
 import warnings
@@ -59,25 +60,25 @@ def _is_of_project(module: types.ModuleType | None, project: Project) -> bool:
 
 def do(config: pytest.Config, path: str, begins: str, search: list[str]) -> bool:
     """Whether it is as if that conftest had done it."""
-    before, written = set(sys.modules), _written()
+    before, seen = set(sys.modules), _seen()
     if not _is_silent(path, begins, search):
         return False
     project = Project([str(config.rootpath)])
     modules = [module for name, module in list(sys.modules.items()) if name not in before]
     return (
         bool(modules)
-        and _written() == written
+        and _seen() == seen
         and not recorder.has_read(path)
         and not any(_is_of_project(each, project) or forked_start.names_worker(each) for each in modules)
         and not any((*detect.threads(), *detect.libraries()))
     )
 
 
-def _written() -> list[int]:
-    """Bytes, to streams that are files as long as this is no run."""
+def _seen() -> list[Any]:
+    """What forks have anew: bytes written to the streams, which are files as long as this is no run, and the handler."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    return [os.fstat(fd).st_size for fd in (1, 2)]
+    return [*(os.fstat(fd).st_size for fd in (1, 2)), signal.getsignal(signal.SIGINT)]
 
 
 def _is_silent(path: str, begins: str, search: list[str]) -> bool:
