@@ -75,7 +75,7 @@ def do(config: pytest.Config, path: str, begins: str, search: list[str]) -> bool
 
 
 def _seen() -> list[Any]:
-    """What forks have anew: bytes written to the streams, which are files as long as this is no run, and the handler."""
+    """What forks have anew: bytes written to the streams (files, as long as this is no run), and the handler."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     return [*(os.fstat(fd).st_size for fd in (1, 2)), signal.getsignal(signal.SIGINT)]
