@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
+use crate::own_first::own_first;
 use crate::tasks::Task;
 
 /// What was asked for.
@@ -47,7 +48,7 @@ pub(crate) struct Cli {
 
 /// Parses, or prints help, version or a usage error and ends the process as clap does (with pytest's code for it).
 pub(crate) fn parse(program: OsString, args: Vec<OsString>) -> Cli {
-    let line = std::iter::once(program).chain(args);
+    let line = std::iter::once(program).chain(own_first(&mut Cli::command(), args));
     match Cli::try_parse_from(line) {
         Ok(cli) => cli,
         Err(error) => {

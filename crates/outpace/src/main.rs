@@ -7,6 +7,7 @@ mod cli;
 mod error;
 mod interpreter;
 mod launch;
+mod own_first;
 mod tasks;
 mod warm;
 
