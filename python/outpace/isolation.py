@@ -153,6 +153,8 @@ def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | No
         "hosts": [],
         # Of targets that are servers of cloned databases, the tables.
         "servers": {},
+        # Folders outside the project with files of such tables.
+        "databases": [],
         "pass": patterns,
         "live": [],
         "home": found.home and "tmp" in kinds,
@@ -172,6 +174,7 @@ def prepare(config: pytest.Config, kinds: Collection[str], found: Isolation | No
         given["targets"] = list(dict.fromkeys(given["targets"]))
     if "files" in kinds:
         given["live"] = list(_live_folders(root, patterns))
+        _give_files(config, given)
     return given
 
 
@@ -184,6 +187,18 @@ def _servers(config: pytest.Config, kinds: Collection[str]) -> dict[str, str]:
     from .databases import places
 
     return places.of_servers(config, kinds)
+
+
+def _give_files(config: pytest.Config, given: dict[str, Any]) -> None:
+    """Of databases, whose files the code knows by their paths."""
+    from .marks import settings_of
+
+    if settings_of(config).databases:
+        from .databases import places
+
+        given["databases"] = places.of_files(config, given["root"])
+        if given["databases"]:
+            given["live"].append(places.of_clones(config))
 
 
 def _own_folders() -> list[str]:

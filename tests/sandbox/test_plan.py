@@ -63,9 +63,45 @@ def test_names_that_only_begin_alike_are_not_inside() -> None:
     assert plan(root="/tmpx/p", own=["/tmp"], needed=["/tmp2"]) == [("tmpfs", "/tmp")]
 
 
+def test_a_database_folder_is_overlaid_as_the_project_is() -> None:
+    order = plan(files=True, databases=["/srv/app", "/srv/app/more"])
+    assert order == [("overlay", "/srv/app"), ("overlay", "/home/u/p")]
+    assert plan(root="/tmp/p", own=["/tmp"], databases=["/tmp/db"]) == [
+        ("tmpfs", "/tmp"),
+        ("bind", "/tmp/db"),
+        ("bind", "/tmp/p"),
+    ]
+
+
+def test_a_database_folder_around_the_project_shows_what_is_live_and_hides_no_other() -> None:
+    order = plan(root="/d/p", files=True, databases=["/d", "/d/live/db"], live=["/d/live", "/d/p/reports"])
+    assert order == [
+        ("overlay", "/d"),
+        ("bind", "/d/live"),
+        ("overlay", "/d/p"),
+        ("overlay", "/d/live/db"),
+        ("bind", "/d/p/reports"),
+    ]
+
+
+def test_a_database_folder_in_an_own_one_and_around_one() -> None:
+    order = plan(files=True, own=["/tmp", "/var/tmp"], databases=["/tmp/db", "/var"])
+    assert order == [
+        ("tmpfs", "/tmp"),
+        ("overlay", "/var"),
+        ("bind", "/tmp/db"),
+        ("overlay", "/tmp/db"),
+        ("tmpfs", "/var/tmp"),
+        ("overlay", "/home/u/p"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"files": True, "databases": ["/"]}, "is the root of the file system: each worker"),
+        ({"own": ["/tmp"], "databases": ["/tmp"]}, "in /tmp itself, which is an empty one .* `url-env`"),
+        ({"files": True, "live": ["/d/t"], "databases": ["/d/t"]}, "holds the folders of tmp_path"),
         ({"root": "/", "files": True}, "root of the file system"),
         ({"root": "/tmp", "own": ["/tmp"]}, "in /tmp itself"),
         ({"own": ["/tmp"], "needed": ["/tmp"]}, "in /tmp itself"),

@@ -123,8 +123,8 @@ class Clones:
         with self._told():
             self.server.clone(self._template(), name)
 
-    def lay(self, name: str, own: str) -> None:
-        """At the address, of a file in a folder that is this worker's own. (Unprepared, it is there as it is.)"""
+    def lay(self, name: str, own: Sequence[str]) -> None:
+        """At the address, of a file in such a folder of this worker's own. (Unprepared, it is there as it is.)"""
         if self.is_prepared and self.server.url.dialect == urls.SQLITE:
             with self._told():
                 self.server.lay(name, own)

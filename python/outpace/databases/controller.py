@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,11 +14,9 @@ import pytest
 
 from outpace.marks import settings_of
 
-from . import clones, worker
+from . import clones, places, worker
 
 ALONE = "master"  # as xdist's `worker_id` fixture says
-
-_FOLDER = "outpace-databases"
 
 addresses_key = pytest.StashKey["dict[str, str]"]()
 
@@ -39,10 +36,10 @@ class Databases:
         self.config = config
         cache = getattr(config, "cache", None)
         if cache is not None:  # it makes the folder as pytest has it; alone it is too early for that
-            cache.mkdir(_FOLDER)
+            cache.mkdir(places.FOLDER)
         self.given: dict[str, Any] = {
             "run": secrets.token_hex(5),
-            "folder": _folder(config),
+            "folder": places.folder_of_clones(config),
             "cwd": os.getcwd(),
             "addresses": addresses(config),
         }
@@ -116,12 +113,3 @@ def restore(environ: Mapping[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-
-
-def _folder(config: pytest.Config) -> str:
-    """Where SQLite's clones and templates lie: with pytest's cache, if it has one. Known before that is made."""
-    try:
-        cache = os.path.expanduser(os.path.expandvars(config.getini("cache_dir")))
-    except (KeyError, ValueError):
-        return os.path.join(tempfile.gettempdir(), f"{_FOLDER}-{os.getuid()}")
-    return os.path.join(config.rootpath, cache, "d", _FOLDER)

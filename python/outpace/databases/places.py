@@ -6,6 +6,8 @@ connections on exchanges the name (`crates/outpace-runner/src/forward`).
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -14,6 +16,9 @@ import pytest
 from outpace.marks import settings_of
 
 from . import clones, urls
+from .worker import given_key
+
+FOLDER = "outpace-databases"
 
 
 def of_servers(config: pytest.Config, kinds: Collection[str]) -> dict[str, str]:
@@ -32,6 +37,36 @@ def of_servers(config: pytest.Config, kinds: Collection[str]) -> dict[str, str]:
                 "number in them on the way: set `url-env`, and have the project read its address from there"
             )
     return found
+
+
+def of_files(config: pytest.Config, root: str) -> list[str]:
+    """The folders outside the project, for that one is overlaid anyway, which have a file that no variable leads to. A
+    file's journal lies beside it, so it is the folder that counts. One that is not there is told before the run."""
+    given = config.stash.get(given_key, None)
+    cwd = os.getcwd() if given is None else given["cwd"]
+    found = {}
+    for database in settings_of(config).databases.values():
+        if database.strategy == "clone" and not database.url_env:
+            url = urls.parse(clones.address(database))
+            if url.dialect == urls.SQLITE:
+                found[os.path.dirname(os.path.realpath(urls.sqlite_path(url, cwd)))] = True
+    return [each for each in found if os.path.isdir(each) and not urls.is_in(each, root)]
+
+
+def of_clones(config: pytest.Config) -> str:
+    """The folder that all workers share, where there is need of it in a folder that is otherwise each one's own."""
+    folder = folder_of_clones(config)
+    os.makedirs(folder, exist_ok=True)
+    return os.path.realpath(folder)
+
+
+def folder_of_clones(config: pytest.Config) -> str:
+    """Where SQLite's clones and templates lie: with pytest's cache, if it has one. Known before that is made."""
+    try:
+        cache = os.path.expanduser(os.path.expandvars(config.getini("cache_dir")))
+    except (KeyError, ValueError):
+        return os.path.join(tempfile.gettempdir(), f"{FOLDER}-{os.getuid()}")
+    return os.path.join(config.rootpath, cache, "d", FOLDER)
 
 
 def _place(url: urls.Url) -> str | None:

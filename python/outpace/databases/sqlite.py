@@ -11,12 +11,12 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from .errors import DatabaseError, InUse
-from .urls import sqlite_path
+from .urls import is_in, sqlite_path
 
 if TYPE_CHECKING:
     from .urls import Url
@@ -162,9 +162,10 @@ class Sqlite:
         except sqlite3.Error as error:
             raise DatabaseError(f"cannot copy {source}: {error}") from error
 
-    def lay(self, name: str, own: str) -> None:
-        """The clone's content in the address's own file, if that is in this folder; connections to it stay good."""
-        if not os.path.exists(name) or not os.path.realpath(self.source).startswith(f"{own}{os.sep}"):
+    def lay(self, name: str, own: Sequence[str]) -> None:
+        """The clone's content in the address's own file, if it is in such a folder; connections to it stay good."""
+        source = os.path.realpath(self.source)
+        if not os.path.exists(name) or not any(is_in(source, folder) for folder in own):
             return
         try:
             with contextlib.closing(_open(name)) as one, contextlib.closing(sqlite3.connect(self.source)) as other:

@@ -87,11 +87,12 @@ class OwnDatabases:
             self.clones[name].server.close()  # the controller's connection is the one that owns
 
     def _lay(self, name: str) -> None:
-        """Where the project's files are this worker's own, the address itself may be, too."""
+        """Where files are this worker's own, the address itself may be, too."""
         session = self.config.pluginmanager.getplugin("outpace-worker")
         for watch in session.sandboxes if session is not None else ():
             if "files" in watch.sandbox.kinds:
-                self._pending[name].lay(self._name(name), watch.sandbox.given["root"])
+                given = watch.sandbox.given
+                self._pending[name].lay(self._name(name), [given["root"], *given["databases"]])
 
     def _check_variable(self, name: str) -> None:
         """What has read an address that somebody else put there would share its database with all workers."""

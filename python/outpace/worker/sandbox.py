@@ -191,9 +191,11 @@ def _why_refused(error: OSError) -> str:
 def _about(error: OSError, given: dict[str, Any]) -> str:
     if "overlay" in str(error):
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            below = plans.mounts_below(file.read(), given["root"])
+            mounted = file.read()
+        folders = (given["root"], *given["databases"])
+        below = [path for folder in folders for path in plans.mounts_below(mounted, folder)]
         if below:
-            return f" (other file systems are mounted in the project: {', '.join(below[:3])})"
+            return f" (other file systems are mounted in there: {', '.join(below[:3])})"
         return " (an ordinary user needs Linux 6.6 for `files`)"
     return ""
 
@@ -214,13 +216,24 @@ def _enter_mounts(sandbox: Sandbox, given: dict[str, Any], basetemp: str | None)
     live = [path for path in (*given["live"], *given["paths"]) if os.path.exists(path)]
     if basetemp is not None:
         live.append(os.path.realpath(os.path.dirname(basetemp)))
+    databases = given["databases"]
+    for folder in databases:
+        if not os.path.isdir(folder):
+            raise Refused(
+                f"{folder}, where a database's file is, is in a temporary folder that has become this worker's own "
+                'already: name "files" in [tool.outpace.isolate], not only in marks'
+            )
     if files:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            live += plans.mounts_below(file.read(), root)
+            mounted = file.read()
+        for folder in (root, *databases):
+            live += [path for path in plans.mounts_below(mounted, folder) if path not in (root, *databases)]
         if root in live:
             live.remove(root)
-    order = plans.steps(root=root, files=files, own=given["own"], needed=_needed(), live=live)
-    with _opened([step.target for step in order if step.kind == plans.BIND]) as descriptors:
+    order = plans.steps(
+        root=root, files=files, own=given["own"], needed=_needed(), live=live, databases=databases
+    )
+    with _opened([step.target for step in order if step.kind != plans.TMPFS]) as descriptors:
         if files:
             sandbox.root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for step in order:
@@ -228,8 +241,11 @@ def _enter_mounts(sandbox: Sandbox, given: dict[str, Any], basetemp: str | None)
                 mode = f"mode={os.stat(step.target).st_mode & 0o7777:o}"
                 calls.mount("tmpfs", step.target, "tmpfs", calls.MS_NOSUID | calls.MS_NODEV, mode)
             elif step.kind == plans.OVERLAY:
-                assert sandbox.root is not None
-                sandbox.upper = _overlay(step.target, sandbox.root, user=sandbox.has_user_namespace)
+                upper = _overlay(step.target, descriptors[step.target], user=sandbox.has_user_namespace)
+                if step.target == root:
+                    sandbox.upper = upper
+                else:
+                    os.close(upper)
             else:
                 _make_place(step.target, descriptors[step.target])
                 source = f"/proc/self/fd/{descriptors[step.target]}"

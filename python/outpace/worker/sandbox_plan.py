@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 TMPFS, OVERLAY, BIND = "tmpfs", "overlay", "bind"
+_NEEDED, _LIVE = "needed", "live"
+# Of wishes for the same path.
+_RANKS = (TMPFS, _NEEDED, OVERLAY, _LIVE)
 
 
 class Step(NamedTuple):
@@ -29,34 +32,57 @@ def is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(os.path.join(folder, ""))
 
 
-def steps(*, root: str, files: bool, own: Sequence[str], needed: Iterable[str], live: Iterable[str]) -> list[Step]:
-    """The mounts in order.
+def steps(
+    *,
+    root: str,
+    files: bool,
+    own: Sequence[str],
+    needed: Iterable[str],
+    live: Iterable[str],
+    databases: Sequence[str] = (),
+) -> list[Step]:
+    """The mounts in order: from the outside inwards, so that none hides an earlier one.
 
-    ``root`` is the project's folder, to be overlaid if ``files``. ``own`` are the folders that become empty ones of the
-    worker's. ``needed`` are paths that must be as they were (the interpreter, say); through an overlay they are.
-    ``live`` are paths where a write must be seen outside.
+    ``root`` is the project's folder, to be overlaid if ``files``, and so are the folders of ``databases``. ``own`` are
+    the folders that become empty ones of the worker's. ``needed`` are paths that must be as they were (the interpreter,
+    say); through an overlay they are. ``live`` are paths where a write must be seen outside.
     """
+    own, needed, live = _outermost(own), list(needed), list(live)
     if files and root == "/":
         raise Impossible("the project folder is the root of the file system")
-    own = _outermost(own)
-    needed = list(needed)
     for folder in own:
         if root == folder or any(path == folder for path in needed):
             raise Impossible(f"the tests, or what they import, are in {folder} itself")
-    outer = [folder for folder in own if not (files and is_in(folder, root))]
-    inner = [folder for folder in own if folder not in outer]
-    order = [Step(TMPFS, folder) for folder in outer]
-    hidden = [path for path in (*needed, root, *live) if any(is_in(path, folder) for folder in outer)]
-    order += [Step(BIND, path) for path in _outermost(hidden)]
-    if not files:
-        return order
-    order.append(Step(OVERLAY, root))
-    order += [Step(TMPFS, folder) for folder in inner]
-    # What an own folder inside the project hides comes back as it was; what is live would else be private.
-    back = [path for path in needed if any(is_in(path, folder) for folder in inner)]
-    back += [path for path in live if is_in(path, root)]
-    order += [Step(BIND, path) for path in _outermost(back)]
+    _check_databases(databases, own, live)
+    wishes = {TMPFS: own, _LIVE: live, _NEEDED: [*needed, root, *databases], OVERLAY: [root, *databases] * files}
+    wanted = [(kind, path) for kind, paths in wishes.items() for path in paths]
+    order: list[Step] = []
+    for kind, path in sorted(set(wanted), key=lambda each: (each[1].count("/"), each[1], _RANKS.index(each[0]))):
+        # The nearest mount decides what is there.
+        around = next((step.kind for step in reversed(order) if is_in(path, step.target)), BIND)
+        if kind == TMPFS:
+            order.append(Step(TMPFS, path))
+        elif kind == OVERLAY and (path == root or around != OVERLAY):
+            order.append(Step(OVERLAY, path))
+        elif (kind == _NEEDED and around == TMPFS) or (kind == _LIVE and around != BIND):
+            order.append(Step(BIND, path))
     return order
+
+
+def _check_databases(databases: Sequence[str], own: Sequence[str], live: Sequence[str]) -> None:
+    for folder in databases:
+        if folder == "/":
+            why = "is the root of the file system"
+        elif folder in own:
+            why = "is an empty one of each worker's own"
+        elif folder in live:
+            why = "is exposed, or holds the folders of tmp_path"
+        else:
+            continue
+        raise Impossible(
+            f"a database's file is in {folder} itself, which {why}: each worker is to have that folder with a file of "
+            "its own in it. Move the file into a folder for itself, or give its address in `url-env`"
+        )
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
