@@ -86,7 +86,7 @@ def refusal(user: User) -> str:
     code = (
         "from outpace.worker import sandbox\n"
         "given = dict(kinds=['ports', 'tmp', 'files', 'ipc'], root='/usr/share', own=['/tmp'], paths=[], targets=[],\n"
-        "             hosts=[], live=[], home=False, keep='', missing='fail')\n"
+        "             hosts=[], live=[], databases=[], home=False, keep='', missing='fail')\n"
         "given['pass'] = []\n"
         "try:\n    sandbox.enter(given, None, None)\n"
         "except sandbox.Refused as error:\n    print(error)\n"
