@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from outpace.marks import settings_of
+from outpace.worker.sandbox_plan import is_in
 
 from . import clones, urls
 from .worker import given_key
@@ -50,7 +51,7 @@ def of_files(config: pytest.Config, root: str) -> list[str]:
             url = urls.parse(clones.address(database))
             if url.dialect == urls.SQLITE:
                 found[os.path.dirname(os.path.realpath(urls.sqlite_path(url, cwd)))] = True
-    return [each for each in found if os.path.isdir(each) and not urls.is_in(each, root)]
+    return [each for each in found if os.path.isdir(each) and not is_in(each, root)]
 
 
 def of_clones(config: pytest.Config) -> str:

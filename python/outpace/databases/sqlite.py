@@ -15,8 +15,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from outpace.worker.sandbox_plan import is_in
+
 from .errors import DatabaseError, InUse
-from .urls import is_in, sqlite_path
+from .urls import sqlite_path
 
 if TYPE_CHECKING:
     from .urls import Url

@@ -131,10 +131,5 @@ def _without_password(text: str) -> str:
     return re.sub(r"([?&]password=)[^&]*", r"\1***", text)
 
 
-def is_in(path: str, folder: str) -> bool:
-    """Also the folder itself."""
-    return path == folder or path.startswith(os.path.join(folder, ""))
-
-
 def sqlite_path(url: Url, folder: str) -> str:
     return os.path.normpath(os.path.join(folder, url.database))
