@@ -28,7 +28,8 @@ MARKER = "OUTPACE_FAULTS_RUN"
 # No run of these tests takes seconds on a quiet machine; only a hang takes this long.
 LIMIT_S = 30.0
 
-_FOREIGN = ("PYTEST_", "OUTPACE_", "COV_")
+# With PYTHONUNBUFFERED a line that nobody flushes would be seen all the same.
+_FOREIGN = ("PYTEST_", "OUTPACE_", "COV_", "PYTHONUNBUFFERED")
 # What a serial pytest leaves in TMPDIR as well: the temp folders of the last three runs, for the user to look at.
 _KEPT_BY_PYTEST = "pytest-of-"
 

@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 if sys.version_info < (3, 11):  # noqa: UP036 - a clear message in place of a syntax or import error
     sys.exit("parity.py needs Python 3.11 or newer")
@@ -34,7 +35,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fast", action="store_true", help="only the fast subset")
     parser.add_argument("--list", action="store_true", help="print the suites and stop")
     parser.add_argument("--engine", choices=["outpace", "xdist"], default="outpace", help="what to compare with serial")
-    parser.add_argument("--workers", type=_numbers, default=[2, 4], metavar="N,N", help="default: 2,4")
+    parser.add_argument("--workers", type=_numbers, default=[2, 4], metavar="N,N",
+                        help="also auto; default: 2,4")  # fmt: skip
     parser.add_argument("--start-method", type=_methods, default=["fork", "spawn"], metavar="M,M",
                         help="default: fork,spawn; xdist has none")  # fmt: skip
     parser.add_argument("--wheel", type=Path, help="the outpace wheel to test")
@@ -53,11 +55,16 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _numbers(text: str) -> list[int]:
-    numbers = [int(part) for part in text.split(",")]
-    if min(numbers) < 1:
-        raise argparse.ArgumentTypeError("a worker count is at least 1")
-    return numbers
+def _numbers(text: str) -> list[int | Literal["auto"]]:
+    return [_number(part) for part in text.split(",")]
+
+
+def _number(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a worker count is auto, or a number of at least 1: {text!r}")
+    return int(text)
 
 
 def _methods(text: str) -> list[str]:

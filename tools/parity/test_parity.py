@@ -370,6 +370,7 @@ def test_engine_arguments() -> None:
     assert runner.engine_arguments(Mode("serial")) == ["-p", "no:outpace"]
     assert runner.engine_arguments(Mode("xdist", 4)) == ["-p", "no:outpace", "-n", "4"]
     assert runner.engine_arguments(FORK) == ["-n", "2", "--start-method", "fork"]
+    assert runner.engine_arguments(Mode("outpace", "auto", "spawn")) == ["-n", "auto", "--start-method", "spawn"]
 
 
 # ---------------------------------------------------------------- report
@@ -422,13 +423,16 @@ def test_the_json_holds_every_difference() -> None:
     [
         (["--wheel", __file__], ["outpace-n2-fork", "outpace-n4-fork", "outpace-n2-spawn", "outpace-n4-spawn"]),
         (["--engine", "xdist", "--workers", "3"], ["xdist-n3"]),
+        (["--engine", "xdist", "--workers", "2,auto"], ["xdist-n2", "xdist-nauto"]),
     ],
 )
 def test_modes_of_a_command_line(argv: list[str], labels: list[str]) -> None:
     assert [mode.label for mode in parity.modes(parity.parse_arguments(argv))] == labels
 
 
-@pytest.mark.parametrize("argv", [[], ["--wheel", "missing.whl"], ["--workers", "0"], ["--start-method", "thread"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["--wheel", "missing.whl"], ["--workers", "0"], ["--workers", "2,x"], ["--start-method", "thread"]]
+)
 def test_bad_command_lines(argv: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parity.parse_arguments(argv)

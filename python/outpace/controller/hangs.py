@@ -118,6 +118,7 @@ class Hangs:
         terminal.ensure_newline()
         where = look.where
         terminal.write_line(f"outpace: {look.busy()}{', ' if where else ''}{where}", yellow=True)
+        terminal.flush()  # a CI job may be ended before anything else is written
 
     # -- what was ended
 

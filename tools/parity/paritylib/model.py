@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 
 class ParityError(Exception):
@@ -43,7 +44,7 @@ class Mode:
     """How one run is distributed. ``workers == 0`` is the serial run."""
 
     engine: str  # "serial", "xdist" or "outpace"
-    workers: int = 0
+    workers: int | Literal["auto"] = 0
     start_method: str = ""
 
     @property
