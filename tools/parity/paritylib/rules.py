@@ -7,6 +7,7 @@ A rule belongs here only if it holds for every suite; what one suite prints is a
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,9 +27,9 @@ COMMON = (
 
 def cleaner(folder: str, rules: Iterable[Rule]) -> Callable[[str], str]:
     """A function which takes out of a text what may differ; ``folder`` is the run's own folder."""
-    own = re.escape(folder)
+    own, beside = re.escape(folder), re.escape(os.path.dirname(folder))
     substitutions = [
-        (re.compile(own + r"/basetemp(?:/popen-gw\d+)?"), "<basetemp>"),  # xdist gives each worker a folder of its own
+        (re.compile(beside + r"/t\b(?:/popen-gw\d+)?"), "<basetemp>"),  # each worker has its own
         (re.compile(own), "<run>"),  # each run has its own folder for its cache and its reports
         *((re.compile(rule.pattern), rule.replacement) for rule in rules),
     ]

@@ -46,6 +46,7 @@ class Runner:
         run_folder = self.folder / suite.name / label
         shutil.rmtree(run_folder, ignore_errors=True)
         run_folder.mkdir(parents=True)
+        temp = run_folder.parent / "t"  # short: the path of a Unix socket has 107 characters
         marker = uuid.uuid4().hex
         command = [
             *(["nice", "-n", "10"] if self.nice else []),
@@ -54,7 +55,7 @@ class Runner:
             "-o", f"cache_dir={run_folder / 'cache'}",
             "-o", "junit_logging=all",
             f"--junitxml={run_folder / 'junit.xml'}",
-            f"--basetemp={run_folder / 'basetemp'}",
+            f"--basetemp={temp}",
             *prepared.arguments,
             *suite.args,
             *(part for nodeid in suite.deselect for part in ("--deselect", nodeid)),
@@ -78,7 +79,7 @@ class Runner:
                     end_leftovers(marker, 0.0)
         seconds = time.monotonic() - started
         leftovers = end_leftovers(marker, _GRACE) if exit_code is not None else []
-        shutil.rmtree(run_folder / "basetemp", ignore_errors=True)
+        shutil.rmtree(temp, ignore_errors=True)
         return Run(mode, seconds, exit_code, run_folder, tuple(leftovers))
 
     def _environment(self, run_folder: Path, marker: str) -> dict[str, str]:
