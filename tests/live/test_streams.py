@@ -34,6 +34,9 @@ TALK = """
 """
 PREFIX = re.compile(r"^\[gw\d+ (?P<test>test_[^ ]+)\] (?P<line>.*)$")
 
+# Else pytest's dots come between the pieces of a serial run's lines.
+AT_ONCE = {"PYTHONUNBUFFERED": "1"}
+
 
 def said(text: str) -> Counter[str]:
     """The lines of tests, without the marks of pytest's progress that serial runs put before them."""
@@ -52,7 +55,7 @@ def by_test(text: str) -> dict[str, list[str]]:
 
 def test_the_same_lines_as_serially(project: Project, method: str) -> None:
     project.files(test_a=TALK)
-    serial = project.plain("-s")
+    serial = project.plain("-s", env=AT_ONCE)
     run = project.run("-s", "-n2", method)
     assert run.ret == serial.ret == 0
     assert said(run.out) == said(serial.out), "each line once, also the one at import"
@@ -251,7 +254,7 @@ def test_without_a_terminal_plugin(project: Project) -> None:
     project.files(test_a=TALK)
     run = project.run("-s", "-n2", "-p", "no:terminal")
     assert run.ret == 0
-    assert said(run.out) == said(project.plain("-s").out)
+    assert said(run.out) == said(project.plain("-s", env=AT_ONCE).out)
 
 
 def test_progress_stays_whole(project: Project) -> None:
