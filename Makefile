@@ -38,9 +38,12 @@ test-python: $(addprefix test-,$(FOLDERS)) parity-fast
 ARGS = -n 2
 test-faults test-hangs test-sandbox test-xdist: ARGS =
 test-warm: ARGS = -n 4
+# As users have it: what is to be seen at once comes through a pipe by itself.
+BUFFERED = env -u PYTHONUNBUFFERED
+test-sandbox test-xdist test-doctor: BUFFERED =
 test-contract test-serial test-faults test-hangs test-setup test-debugger test-live test-isolation test-sandbox test-warm \
 test-xdist test-doctor: test-%: $(VENV)/.installed
-	$(call again,$(BIN)/python -m pytest -q $(ARGS) tests/$*)
+	$(call again,$(BUFFERED) $(BIN)/python -m pytest -q $(ARGS) tests/$*)
 
 test-protocol: $(VENV)/.installed
 	$(BIN)/python -m pytest -q tests/protocol
