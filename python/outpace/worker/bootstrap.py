@@ -19,7 +19,7 @@ from outpace import __version__, plain, pytest_private
 from outpace.launch import SOCKET, configuring_worker
 from outpace.wire import Channel, Closed, Kind
 
-from . import board, stacks
+from . import board, garbage, stacks
 
 if TYPE_CHECKING:
     import pytest
@@ -250,6 +250,7 @@ def _enter_sandboxes(given: dict[str, Any], channel: Channel) -> list[Any]:
 
 def _configure(given: dict[str, Any], forkable: Any, ahead: pytest.Config | None) -> pytest.Config:
     args = given["args"]
+    garbage.look_less()
     with configuring_worker():
         config = pytest_private.parse_config(ahead or pytest_private.new_config(args), args)
     option = config.option

@@ -21,7 +21,7 @@ from outpace.marks import marks_key
 from outpace.timeouts import COLLECTING, limits, timeouts
 from outpace.wire import Kind
 
-from . import board, stacks
+from . import board, garbage, stacks
 from .failing import Failing
 from .loop import Loop
 from .outbox import ORDERED_STORES, Direct, Ring
@@ -145,6 +145,7 @@ class WorkerSession:
         if self.layer is not None:
             self.layer.watch(self)
         outcome = yield
+        garbage.look_as_before()
         error = outcome.excinfo
         if error is not None and issubclass(error[0], pytest.UsageError):
             self.reporting.event("usage_error", messages=[str(arg) for arg in error[1].args])
