@@ -108,6 +108,9 @@ def test_what_a_conftest_begins_with_is_imported_ahead(lab: Lab, elsewhere: Path
     library = Library(lab, elsewhere)
     warm_up(lab)
     lab.wait_for(lambda _: library.imports() == 4)  # by controller, template, the one that collects, and ahead
+    libraries = re.compile("^libraries; [0-9]+ files and folders, [0-9]+ s old(.*): outpace", re.MULTILINE)
+    status = lab.wait_for(lambda status: len(libraries.findall(status)) == 2)
+    assert sorted(libraries.findall(status)) == ["", "; with what conftest.py begins with"]
     lab.settle()
     assert [library.imported_by_a_run(value) for value in (1, 2, 3)] == [0, 0, 0]
     lab.write("conftest.py", "import library, json\nimport app\nprint(app.VALUE)\n")

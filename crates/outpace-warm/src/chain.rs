@@ -97,18 +97,15 @@ impl Chain {
             Stage::Ready if self.collecting.is_some() => "is being collected".to_owned(),
             Stage::Ready => "configured".to_owned(),
         };
-        let args: Vec<String> =
-            self.key.args.iter().map(|each| each.to_string_lossy().into_owned()).collect();
         let mut doors: Vec<_> = self.doors.iter().filter_map(|each| each.door()?.path.file_name()).collect();
         doors.sort_unstable();
         let doors: Vec<_> = doors.into_iter().map(|name| name.to_string_lossy()).collect();
         let doors = if doors.is_empty() { String::new() } else { format!("; doors: {}", doors.join(", ")) };
-        let program = if self.key.program.is_some() { "pytest" } else { "outpace" };
         format!(
-            "{state}; {} files and folders, {} s old{doors}: {program} {}",
+            "{state}; {} files and folders, {} s old{doors}: {}",
             self.record.len().max(self.collected_record.len()),
             self.born.elapsed().as_secs(),
-            args.join(" ")
+            self.key.command()
         )
     }
 }

@@ -39,6 +39,20 @@ impl Libraries {
             && self.record.as_mut().is_some_and(|record| record.changed().is_none())
     }
 
+    /// What is there, for people; nothing where it is of no use yet.
+    pub(crate) fn describe(&self) -> Option<String> {
+        let record = self.record.as_ref()?;
+        let ahead = self.leading.as_ref().and_then(|leading| leading.path.file_name());
+        let ahead = ahead.map(|name| format!("; with what {} begins with", name.display()));
+        Some(format!(
+            "libraries; {} files and folders, {} s old{}: {}",
+            record.len(),
+            self.born.elapsed().as_secs(),
+            ahead.unwrap_or_default(),
+            self.key.command()
+        ))
+    }
+
     fn retire(&self) {
         let _ = self.channel.send(&ToLayer::Retire, &[]);
     }

@@ -113,6 +113,13 @@ impl Request {
         key
     }
 
+    /// What was typed, for people.
+    pub(crate) fn command(&self) -> String {
+        let program = if self.program.is_some() { "pytest" } else { "outpace" };
+        let args: Vec<_> = self.args.iter().map(|each| each.to_string_lossy()).collect();
+        format!("{program} {}", args.join(" "))
+    }
+
     /// Whether it is a run of `outpace watch`, which collects only what it is to run.
     pub(crate) fn is_narrow(&self) -> bool {
         self.env.iter().any(|(name, _)| name == "OUTPACE_WATCH")

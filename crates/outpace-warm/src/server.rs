@@ -218,6 +218,7 @@ impl Server {
     fn describe(&self) -> String {
         let mut lines = vec![format!("process {}, project {}", std::process::id(), self.project.display())];
         lines.extend(self.chains.values().map(Chain::describe));
+        lines.extend(self.libraries.iter().filter_map(Libraries::describe));
         lines.join("\n")
     }
 }
