@@ -1,0 +1,9 @@
+import socket
+import time
+
+
+def test_b(address):
+    time.sleep(0.05)
+    with socket.create_connection(address) as client:
+        client.sendall(b"b\n")
+        assert client.recv(10) == b"b\n"
