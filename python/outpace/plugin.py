@@ -16,7 +16,7 @@ from . import handover
 
 handover.consider()
 
-from . import debugger, entry, forked_start, ini, marks, own_process, timeouts
+from . import debugger, entry, forked_start, garbage, ini, marks, own_process, timeouts
 from .controller import elastic, heap, history, isolated, memory, retries, shown, timeline
 from .database_fixtures import outpace_database_url, outpace_database_urls, outpace_rollback
 from .fixtures import free_port, free_ports, worker_cache_dir, worker_slot, worker_tmp_path
@@ -90,9 +90,14 @@ def start_method(config: pytest.Config) -> str:
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None, Any, None]:
     """Start coordinator and template while this process still imports conftests: their start then costs nothing."""
     forked_start.note_configuration()
-    if not is_configuring_worker():
-        _begin(early_config)
+    if is_configuring_worker():
+        yield
+        return
+    _begin(early_config)
+    if will_distribute(early_config.known_args_namespace):
+        garbage.look_less()
     yield
+    garbage.look_as_before()
 
 
 def _begin(config: pytest.Config) -> None:

@@ -72,6 +72,25 @@ def test_the_collector_is_as_the_project_set_it(project: Project, arguments: tup
 
 
 @pytest.mark.skipif(ENGINE == "xdist", reason="outpace's own")
+@pytest.mark.parametrize("arguments", [("-n0",), ("-n1",), ("-n1", "--start-method=spawn")])
+def test_it_looks_less_often_while_the_controller_imports(project: Project, arguments: tuple[str, ...]) -> None:
+    project.files(
+        conftest="""
+            import gc
+
+            SEEN = gc.get_threshold()
+
+            def pytest_report_header():
+                return f"looks: {SEEN[0]}, {gc.get_threshold()}"
+        """,
+        test_a="def test_a(): pass",
+    )
+    own = gc.get_threshold()
+    seen = own[0] if arguments == ("-n0",) else 50_000
+    assert f"looks: {seen}, {own}" in project.run(*arguments).out
+
+
+@pytest.mark.skipif(ENGINE == "xdist", reason="outpace's own")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_it_looks_less_often_while_tests_are_collected(project: Project, method: str) -> None:
     project.files(

@@ -15,11 +15,11 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from outpace import __version__, plain, pytest_private
+from outpace import __version__, garbage, plain, pytest_private
 from outpace.launch import SOCKET, configuring_worker
 from outpace.wire import Channel, Closed, Kind
 
-from . import board, garbage, stacks
+from . import board, stacks
 
 if TYPE_CHECKING:
     import pytest

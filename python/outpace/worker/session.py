@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from outpace import collection, own_process, plain, pytest_private
+from outpace import collection, garbage, own_process, plain, pytest_private
 from outpace.marks import marks_key
 from outpace.timeouts import COLLECTING, limits, timeouts
 from outpace.wire import Kind
 
-from . import board, garbage, stacks
+from . import board, stacks
 from .failing import Failing
 from .loop import Loop
 from .outbox import ORDERED_STORES, Direct, Ring

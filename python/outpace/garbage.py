@@ -2,7 +2,8 @@
 
 Nearly all that is made then stays, and looking through it again and again is a fifth of the work. Only the number of
 new objects before a look is raised: whether the collector is on, and whatever the project's code sets meanwhile, stays.
-Before the first test it is as it was. Nothing here is needed for correctness.
+In the controller it is as it was once its conftests are imported, in a worker once tests are collected. A serial run is
+left alone. Nothing here is needed for correctness.
 """
 
 from __future__ import annotations
