@@ -69,6 +69,15 @@ def test_the_command_it_prints_shows_the_conflict_again(doctor_on: Any) -> None:
     assert "--pair needs two tests, not 1" in only_one.stderr
 
 
+def test_a_pair_that_meets_in_programs_it_starts(doctor_on: Any) -> None:
+    """Python tells nothing of that: the kernel does."""
+    doctor = doctor_on(CORPUS / "subprocess_writes")
+    done = doctor.run("--pair", "test_a.py::test_a", "test_b.py::test_b")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 tests meet on" in done.stdout and "answer" in done.stdout
+    assert "test_a.py:6" in done.stdout and "test_b.py:6" in done.stdout
+
+
 def test_a_project_that_was_moved_after_it_was_compiled(
     doctor_on: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,7 +80,11 @@ pub fn examine_pair<L: Lab>(
     let [first, second] = ids.as_slice() else {
         return Ok(Err(format!("--pair needs two tests, not {}\n{}", ids.len(), serial.tail)));
     };
+    let backwards = vec![second.clone(), first.clone()];
     let mut examination = Examination { serial, ..Examination::new(lab, options) };
+    examination.reversed =
+        examination.trials.free(&Plan { record: true, witness: true, ..Plan::serial(backwards) })?;
+    examination.hear_the_kernel();
     Ok(Ok(examination.pair(first, second)?))
 }
 

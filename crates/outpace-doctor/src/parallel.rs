@@ -52,17 +52,8 @@ impl<L: Lab> Examination<'_, L> {
         }
         for other in self.beside(id).into_iter().take(BLIND) {
             if let Some(beside) = self.trials.beside(&other, id, self.options.repeat)? {
-                let mut finding = self.bare(Class::ParallelOnly, id);
-                let side = |id: &str| Side {
-                    id: id.to_owned(),
-                    does: "runs at the same time".to_owned(),
-                    place: self.place_of(id),
-                };
-                finding.sides = vec![side(&other), side(id)];
-                finding.proof = Some(beside.proof);
-                finding.note =
-                    Some("what they share was not seen, neither from Python nor from the kernel".to_owned());
-                self.findings.push(finding);
+                let tests = self.bare(Class::ParallelOnly, id).tests;
+                self.findings.push(Finding { tests, ..self.unseen(&other, id, beside) });
                 return Ok(true);
             }
         }
@@ -73,17 +64,12 @@ impl<L: Lab> Examination<'_, L> {
     pub(crate) fn pair(&mut self, one: &str, other: &str) -> Result<Option<Finding>, L::Error> {
         let met = meetings(&self.touches_of(one), &self.touches_of(other), false);
         let Some(beside) = self.trials.beside(one, other, self.options.repeat)? else { return Ok(None) };
-        let failed = beside.failed.iter().any(|(id, _)| id == other);
         let mut finding = match met
             .into_iter()
             .min_by_key(|meeting| (meeting.thing.kind == Kind::Listing, meeting.thing.kind))
         {
             Some(meeting) => self.conflict(one, other, &meeting, beside),
-            None => Finding {
-                proof: Some(beside.proof),
-                tests: Vec::new(),
-                ..self.bare(Class::ParallelOnly, if failed { other } else { one })
-            },
+            None => self.unseen(one, other, beside),
         };
         finding.patch = crate::overrides::patch(&finding, &self.serial);
         finding.advice = crate::advice::advice(&finding);
@@ -137,18 +123,37 @@ impl<L: Lab> Examination<'_, L> {
         if beside.failed.iter().all(|(id, _)| id == one) {
             sides.reverse();
         }
-        let mut tests: Vec<Involved> = Vec::new();
-        for (id, failure) in beside.failed {
-            tests.push(Involved { failure: self.failure_of(&id).or(Some(failure)), id });
-        }
         Finding {
             on: Some(meeting.thing.clone()),
             sides,
-            tests,
+            tests: self.involved(beside.failed),
             by: meeting.first.by.max(meeting.second.by),
             proof: Some(beside.proof),
             ..Finding::of(Class::ParallelOnly)
         }
+    }
+
+    /// Of two that fail beside each other, and nobody saw why.
+    fn unseen(&self, one: &str, other: &str, beside: crate::trials::Beside) -> Finding {
+        let side = |id: &str| Side {
+            id: id.to_owned(),
+            does: "runs at the same time".to_owned(),
+            place: self.place_of(id),
+        };
+        Finding {
+            sides: vec![side(one), side(other)],
+            tests: self.involved(beside.failed),
+            proof: Some(beside.proof),
+            note: Some("what they share was not seen, neither from Python nor from the kernel".to_owned()),
+            ..Finding::of(Class::ParallelOnly)
+        }
+    }
+
+    fn involved(&self, failed: Vec<(String, crate::Failure)>) -> Vec<Involved> {
+        failed
+            .into_iter()
+            .map(|(id, failure)| Involved { failure: self.failure_of(&id).or(Some(failure)), id })
+            .collect()
     }
 
     /// Adds to a proven conflict every failing test that meets others on the same thing, and names the rest that do.

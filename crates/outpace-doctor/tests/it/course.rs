@@ -135,6 +135,20 @@ fn a_pair_is_run_side_by_side() {
     assert!(none.unwrap().is_none());
 }
 
+#[test]
+fn a_pair_that_meets_on_something_unseen_is_named() {
+    let mut tests = plain(2);
+    let ids: Vec<String> = tests.iter().map(|test| test.id.clone()).collect();
+    for test in &mut tests {
+        test.secrets.push("semaphore".to_owned());
+    }
+    let Ok(found) = examine_pair(&mut World::new(tests), &options());
+    let finding = found.unwrap().unwrap();
+    assert_eq!(finding.sides.iter().map(|side| side.id.clone()).collect::<Vec<_>>(), ids);
+    assert_eq!(finding.on, None);
+    assert!(!finding.tests.is_empty() && finding.note.unwrap().contains("was not seen"));
+}
+
 /// Suites that pass serially: what a test needs was left before it, what it suffers from is left after it.
 fn suites() -> impl Strategy<Value = Vec<Spec>> {
     let plants = prop::collection::vec((0_usize..3, 0_usize..18, 0_usize..18), 0..5);

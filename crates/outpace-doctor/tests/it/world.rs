@@ -10,6 +10,8 @@ pub(crate) struct Spec {
     pub(crate) id: String,
     /// Files that it writes and reads back.
     pub(crate) files: Vec<String>,
+    /// What it shares that nobody sees.
+    pub(crate) secrets: Vec<String>,
     /// Attributes that it changes and leaves changed.
     pub(crate) leaves: Vec<String>,
     /// Attributes that must have been changed.
@@ -77,7 +79,10 @@ impl Lab for World {
                     .iter()
                     .filter_map(|other| other.get(number).and_then(|id| self.spec(id)))
                     .collect();
-                let met = beside.iter().any(|other| other.files.iter().any(|file| spec.files.contains(file)));
+                let met = beside.iter().any(|other| {
+                    other.files.iter().any(|file| spec.files.contains(file))
+                        || other.secrets.iter().any(|secret| spec.secrets.contains(secret))
+                });
                 let fails = met || Self::fails(spec, &state, plan, plan.record && lanes.len() > 1);
                 state.extend(spec.leaves.iter().cloned());
                 round.tests.push(ran(spec, lane, number, fails));
