@@ -55,7 +55,7 @@ def test_the_conflict_is_named(name: str, doctor_on: Any) -> None:
         pytest.skip("the machine has become busy meanwhile")
     assert matching, examined.out
     others = [finding for finding in examined.findings if finding not in matching and finding["class"] != "leak"]
-    assert not others, examined.out
+    assert not [finding for finding in others if _which(finding) not in expected.get("also", ())], examined.out
     if expected["class"] not in ("parallel-only", "order", "alone", "time"):
         return
     assert "Remembered: " in examined.out
@@ -63,6 +63,12 @@ def test_the_conflict_is_named(name: str, doctor_on: Any) -> None:
         done = doctor.parallel()
         assert done.returncode == 0, examined.out + done.stdout
         assert "kept apart, as `outpace doctor` found them" in done.stdout
+
+
+def _which(finding: dict[str, Any]) -> list[str]:
+    """A suite that has a second conflict, which not every examination comes upon, has it under `also`."""
+    thing = finding["on"] or {"kind": "", "name": ""}
+    return [finding["class"], thing["kind"], thing["name"]]
 
 
 def _matches(finding: dict[str, Any], expected: dict[str, Any]) -> bool:

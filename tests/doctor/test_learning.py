@@ -6,7 +6,7 @@ from typing import Any
 
 from conftest import CORPUS, Doctor
 
-KEPT = "2 tests are kept apart, as `outpace doctor` found them in each other's way: port 45871"
+KEPT = "2 tests are kept apart, as `outpace doctor` found them in each other's way: port 45881"
 DROPPED = "2 tests are not kept apart any more, since a file changed"
 
 # The fixture outlives the test that binds; others of its file and of none run in between.
@@ -18,7 +18,7 @@ import pytest
 def server():
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind(("127.0.0.1", 45872))
+        server.bind(("127.0.0.1", 45883))
         server.listen()
         yield server
 
@@ -31,8 +31,15 @@ def test_uses_it_again(server): time.sleep(0.1)
 """
 
 
+def on_port(doctor: Doctor, port: int) -> Doctor:
+    """These tests run beside each other and beside those of the corpus: each suite has a port of its own."""
+    for file in doctor.folder.glob("test_*.py"):
+        file.write_text(file.read_text().replace("45871", str(port)))
+    return doctor
+
+
 def test_it_is_minded_until_a_file_changes_or_nobody_wants_it(doctor_on: Any) -> None:
-    doctor = doctor_on(CORPUS / "port")
+    doctor = on_port(doctor_on(CORPUS / "port"), 45881)
     examined = doctor.examine("--rounds", "1")
     assert "Remembered: from now on runs with `-n` keep 2 tests apart" in examined.out
     minded = doctor.parallel()
@@ -46,14 +53,14 @@ def test_it_is_minded_until_a_file_changes_or_nobody_wants_it(doctor_on: Any) ->
     file.write_text(text)
     assert KEPT in doctor.parallel().stdout
     # What is mended is forgotten by the next examination.
-    file.write_text(text.replace("45871", "0"))
+    file.write_text(text.replace("45881", "0"))
     assert doctor.examine("--rounds", "1").findings == []
     mended = doctor.parallel()
     assert mended.returncode == 0 and "kept apart" not in mended.stdout, mended.stdout
 
 
 def test_without_a_history_nothing_is_remembered(doctor_on: Any) -> None:
-    doctor = doctor_on(CORPUS / "port")
+    doctor = on_port(doctor_on(CORPUS / "port"), 45882)
     examined = doctor.examine("--rounds", "1", "--no-history")
     assert "Not remembered: no history is kept." in examined.out
     assert not (doctor.folder / ".pytest_cache").exists()

@@ -23,5 +23,5 @@ def get(path):
 def test_ones():
     path = os.path.join(tempfile.gettempdir(), "matrix.bin")
     put(path, b"ones")
-    time.sleep(0.05)
+    time.sleep(0.2)
     assert get(path) == b"ones"

@@ -7,5 +7,5 @@ SETTINGS = pathlib.Path(tempfile.gettempdir()) / "settings.ini"
 
 def test_saves():
     SETTINGS.write_text("on")
-    time.sleep(0.05)
+    time.sleep(0.2)
     SETTINGS.unlink()

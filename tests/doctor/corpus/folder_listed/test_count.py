@@ -8,5 +8,5 @@ INBOX = pathlib.Path(tempfile.gettempdir()) / "inbox"
 def test_count():
     INBOX.mkdir(exist_ok=True)
     before = len(list(INBOX.iterdir()))
-    time.sleep(0.05)
+    time.sleep(0.2)
     assert len(list(INBOX.iterdir())) == before

@@ -10,5 +10,5 @@ def test_fill():
     time.sleep(0.02)
     letter = INBOX / "letter"
     letter.write_text("hello")
-    time.sleep(0.05)
+    time.sleep(0.2)
     letter.unlink()

@@ -6,5 +6,5 @@ import time
 def test_b():
     path = os.path.join(tempfile.gettempdir(), "workdir")
     os.mkdir(path)
-    time.sleep(0.05)
+    time.sleep(0.2)
     os.rmdir(path)

@@ -8,6 +8,6 @@ LOCK = os.path.join(tempfile.gettempdir(), "app.lock")
 def test_b():
     os.close(os.open(LOCK, os.O_CREAT | os.O_EXCL))
     try:
-        time.sleep(0.05)
+        time.sleep(0.2)
     finally:
         os.remove(LOCK)

@@ -7,4 +7,4 @@ def test_a():
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("127.0.0.1", 45871))
         server.listen()
-        time.sleep(0.05)
+        time.sleep(0.2)

@@ -12,6 +12,6 @@ def test_orders():
     for number in range(3):
         with db:
             db.execute("INSERT INTO orders VALUES (?)", (number,))
-    time.sleep(0.05)
+    time.sleep(0.2)
     assert db.execute("SELECT count(*) FROM orders").fetchone() == (3,)
     db.close()

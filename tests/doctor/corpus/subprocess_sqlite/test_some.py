@@ -12,7 +12,7 @@ with db:
 for number in range(3):
     with db:
         db.execute("INSERT INTO orders VALUES (?)", (number,))
-time.sleep(0.05)
+time.sleep(0.2)
 print(db.execute("SELECT count(*) FROM orders").fetchone()[0])
 """
 
